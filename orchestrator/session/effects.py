@@ -141,3 +141,18 @@ Effect = (
     | Reply
     | ReleaseSandbox
 )
+
+
+STATUS_KEY = "status"
+
+
+def launch_key(launch: int) -> str:
+    return f"launch/{launch}"
+
+
+def release_key(launch: int) -> str:
+    return f"launch/{launch}/release"
+
+
+def pull_request_key(turn: int) -> str:
+    return f"turn/{turn}/pull-request"

@@ -104,6 +104,15 @@ class SandboxReady:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptHanded:
+    """The sandbox has taken the turn's prompt: from here on silence counts."""
+
+    at: datetime
+    turn: int
+    launch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxLost:
     """It is not running any more, or must not be used any more, and nobody asked for that."""
 
@@ -254,6 +263,7 @@ Event = (
     | TurnStarted
     | SandboxLaunched
     | SandboxReady
+    | PromptHanded
     | SandboxLost
     | SandboxReleased
     | ReportsReceived

@@ -200,6 +200,9 @@ class Usage:
         )
 
 
+NO_USAGE = Usage()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What bounds a session; fixed when it opens, from the configuration of that moment."""
@@ -208,6 +211,8 @@ class Limits:
     silence_seconds: float = 2 * 60
     idle_seconds: float = 10 * 60
     stop_grace_seconds: float = 15
+    boot_seconds: float = 15 * 60
+    """From launch to ready, scripts included."""
     turn_microdollars: int = 5_000_000
     session_microdollars: int = 25_000_000
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from .values import Home, Outcome, Person, Phase, PullRequest, SessionId, Status, Step, Usage, Work
+from .state import Session, Turn
+from .values import (
+    Home,
+    Outcome,
+    Person,
+    Phase,
+    PullRequest,
+    SessionId,
+    Status,
+    Step,
+    Usage,
+    Work,
+    parse_session_id,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +90,85 @@ class SessionView:
     cancelled_by: Person | None
     dropped: int
     """Prompts that a cancel left unanswered."""
+
+
+def view(session: Session) -> SessionView:
+    """Raises `ValueError` for a session that was never opened: there is nothing to show."""
+    s = session
+    if s.opened is None:
+        raise ValueError(f"{s.id} was never opened")
+    plan = s.opened.plan
+    shown = s.turn or s.last_turn
+    _, home_number, _, _ = parse_session_id(s.id)
+    return SessionView(
+        id=s.id,
+        version=s.version,
+        repository=s.opened.repository,
+        home=s.opened.home,
+        home_number=home_number,
+        title=s.opened.title,
+        status=status_of(s),
+        branch=s.opened.branch,
+        pull_request=s.pull_request,
+        turn=_turn_view(shown) if shown is not None else None,
+        turns=len(s.turns),
+        waiting=tuple(WaitingView(prompt=p.text, author=p.author) for p in s.waiting),
+        sandbox=_sandbox_view(s),
+        usage=s.usage,
+        turn_microdollars=plan.limits.turn_microdollars,
+        session_microdollars=plan.limits.session_microdollars,
+        model=(shown.prompt.model if shown is not None else None) or plan.model or "",
+        idle_seconds=plan.limits.idle_seconds,
+        public=s.opened.public,
+        cancelled_by=s.cancelled.by if s.cancelled is not None else None,
+        dropped=len(s.cancelled.dropped) if s.cancelled is not None else 0,
+    )
+
+
+def status_of(s: Session) -> Status:
+    turn = s.turn
+    if turn is not None:
+        if turn.phase is Phase.STARTING:
+            return Status.STARTING
+        return Status.WORKING
+    if s.cancelled is not None:
+        return Status.CANCELLED
+    return Status.QUEUED if s.waiting else Status.IDLE
+
+
+def _turn_view(t: Turn) -> TurnView:
+    return TurnView(
+        number=t.number,
+        prompt=t.prompt.text,
+        author=t.prompt.author,
+        started_at=t.started_at,
+        ended_at=t.ended_at,
+        phase=t.phase,
+        stopping=t.stop.why if t.stop is not None else None,
+        stopped_by=t.stop.by if t.stop is not None else None,
+        steps=t.steps,
+        steps_total=t.steps_total,
+        said=t.finished.summary if t.finished is not None else t.said,
+        usage=t.usage,
+        outcome=t.outcome,
+        reason=t.reason,
+        work=t.work,
+        pull_request=t.pull_request,
+    )
+
+
+def _sandbox_view(s: Session) -> SandboxView | None:
+    b = s.sandbox
+    if b is None:
+        return None
+    return SandboxView(
+        launch=b.launch,
+        restored=b.restored,
+        base=b.base,
+        note=b.note,
+        launch_seconds=b.launch_seconds,
+        ready_seconds=b.ready_seconds,
+        agent=b.agent,
+        resumed=b.resumed,
+        lost=s.lost,
+    )

@@ -1,0 +1,301 @@
+"""What a command means for a session. Pure: no clock, no I/O, no randomness. May refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from .asking import add_prompt, answer_status, cancel, refuse_prompt, retry, stop
+from .commands import (
+    AddPrompt,
+    AnswerStatus,
+    Cancel,
+    Command,
+    Confirm,
+    Fail,
+    Finished,
+    Intend,
+    NoteHanded,
+    NoteLaunched,
+    NoteLost,
+    NotePullRequest,
+    NotePullRequestClosed,
+    NoteReady,
+    NoteReleased,
+    NoteWork,
+    NoteWorkRefused,
+    Receive,
+    RefusePrompt,
+    ReserveModelCall,
+    Retry,
+    SettleModelCall,
+    Stop,
+    Tick,
+)
+from .ending import advance
+from .events import (
+    AgentFinished,
+    EffectDone,
+    EffectFailed,
+    EffectIntended,
+    Event,
+    ModelCallReserved,
+    ModelCallSettled,
+    PromptHanded,
+    PullRequestClosed,
+    PullRequestOpened,
+    ReportsReceived,
+    SandboxLaunched,
+    SandboxLost,
+    SandboxReady,
+    SandboxReleased,
+    TurnStopRequested,
+    WorkRefused,
+    WorkTaken,
+)
+from .evolve import evolve
+from .state import Session, Turn
+from .values import Limits, Phase
+
+
+def decide(session: Session, command: Command) -> list[Event]:
+    """The events that `command` leads to, none where it changes nothing.
+
+    Raises a `SessionError` where a person asked for what cannot be done now; its text is what
+    they read. The same command twice decides nothing the second time.
+    """
+    events: list[Event] = []
+    for event in _decide(session, command):
+        events.append(event)
+        session = evolve(session, event)
+    while more := advance(session, command.at):
+        events.extend(more)
+        for event in more:
+            session = evolve(session, event)
+    return events
+
+
+def _decide(s: Session, c: Command) -> Sequence[Event]:
+    match c:
+        case AddPrompt():
+            return add_prompt(s, c)
+        case RefusePrompt():
+            return refuse_prompt(s, c)
+        case Stop():
+            return stop(s, c)
+        case Cancel():
+            return cancel(s, c)
+        case Retry():
+            return retry(s, c)
+        case AnswerStatus():
+            return answer_status(s, c)
+        case Tick():
+            return _tick(s, c.at)
+        case Intend():
+            return [] if s.has_settled(c.key) else [EffectIntended(at=c.at, key=c.key)]
+        case Confirm():
+            done = s.ref(c.key) is not None
+            return [] if done else [EffectDone(at=c.at, key=c.key, ref=c.ref)]
+        case Fail():
+            if s.ref(c.key) is not None:
+                return []
+            return [EffectFailed(at=c.at, key=c.key, reason=c.reason, retry_at=c.retry_at)]
+        case NoteLaunched():
+            return _launched(s, c)
+        case NoteReady():
+            return _ready(s, c)
+        case NoteHanded():
+            t = s.turn
+            if t is None or t.number != c.turn or t.handed_at is not None:
+                return []
+            return [PromptHanded(at=c.at, turn=c.turn, launch=c.launch)]
+        case NoteLost():
+            return _lost(s, c.at, c.launch, c.reason)
+        case NoteReleased():
+            held = s.sandbox is not None and s.sandbox.launch == c.launch
+            if not held and all(launch != c.launch for launch, _ in s.unreleased):
+                return []
+            return [SandboxReleased(at=c.at, launch=c.launch, snapshot=c.snapshot)]
+        case Receive():
+            return _receive(s, c)
+        case NoteWork():
+            if _unsettled(s, c.turn) is None:
+                return []
+            return [WorkTaken(at=c.at, turn=c.turn, work=c.work)]
+        case NoteWorkRefused():
+            if _unsettled(s, c.turn) is None:
+                return []
+            return [WorkRefused(at=c.at, turn=c.turn, reason=c.reason)]
+        case NotePullRequest():
+            if s.pull_request is not None and s.pull_request.number == c.pull_request.number:
+                return []
+            return [PullRequestOpened(at=c.at, turn=c.turn, pull_request=c.pull_request)]
+        case NotePullRequestClosed():
+            if s.pull_request is None or s.pull_request.number != c.number:
+                return []
+            return [PullRequestClosed(at=c.at, number=c.number, merged=c.merged)]
+        case ReserveModelCall():
+            return _reserve(s, c)
+        case SettleModelCall():
+            if all(c.call not in turn.reserved for turn in s.turns[-2:]):
+                return []
+            return [ModelCallSettled(at=c.at, turn=c.turn, call=c.call, usage=c.usage)]
+        case _:
+            assert_never(c)
+
+
+def limits(s: Session) -> Limits:
+    return s.opened.plan.limits if s.opened is not None else Limits()
+
+
+def _unsettled(s: Session, turn: int) -> Turn | None:
+    t = s.turn
+    if t is None or t.number != turn or t.phase is not Phase.FINISHING or t.work_settled:
+        return None
+    return t
+
+
+def _launched(s: Session, c: NoteLaunched) -> list[Event]:
+    if c.launch <= s.launches:
+        return []
+    return [
+        SandboxLaunched(
+            at=c.at,
+            launch=c.launch,
+            sandbox=c.sandbox,
+            workspace_present=c.workspace_present,
+            restored=c.restored,
+            base=c.base,
+            note=c.note,
+            seconds=c.seconds,
+        )
+    ]
+
+
+def _ready(s: Session, c: NoteReady) -> list[Event]:
+    if s.sandbox is None or s.sandbox.launch != c.launch or s.sandbox.ready_at is not None:
+        return []
+    return [
+        SandboxReady(
+            at=c.at,
+            launch=c.launch,
+            agent=c.agent,
+            agent_session=c.agent_session,
+            resumed=c.resumed,
+            seconds=c.seconds,
+        )
+    ]
+
+
+def _lost(s: Session, at: datetime, launch: int, reason: str) -> list[Event]:
+    if s.sandbox is None or s.sandbox.launch != launch:
+        return []
+    events: list[Event] = [SandboxLost(at=at, launch=launch, reason=reason)]
+    t = s.turn
+    if t is not None and t.phase in (Phase.RUNNING, Phase.STOPPING):
+        events.append(
+            AgentFinished(
+                at=at, turn=t.number, reason="error", error=reason, produced=True, summary=t.said
+            )
+        )
+    if t is not None and t.phase is Phase.FINISHING and not t.work_settled:
+        gone = f"The sandbox was lost before the work could be taken out of it: {reason}"
+        events.append(WorkRefused(at=at, turn=t.number, reason=gone))
+    return events
+
+
+def _receive(s: Session, c: Receive) -> list[Event]:
+    sandbox = s.sandbox
+    if sandbox is None or sandbox.launch != c.launch or c.upto <= sandbox.upto:
+        return []
+    t = s.turn
+    mine = t is not None and c.turn == t.number
+    events: list[Event] = [
+        ReportsReceived(
+            at=c.at,
+            launch=c.launch,
+            upto=c.upto,
+            turn=c.turn,
+            steps=c.steps,
+            said=c.said if mine else None,
+        )
+    ]
+    if c.ready is not None:
+        events.extend(_ready(s, c.ready))
+    if c.failed is not None:
+        events.extend(_lost(s, c.at, c.launch, c.failed))
+    elif c.finished is not None and t is not None and c.finished.turn == t.number:
+        said = t.said if c.said is None else c.said
+        events.extend(_finished(t, c.at, c.finished, said))
+    return events
+
+
+def _finished(t: Turn, at: datetime, end: Finished, said: str) -> list[Event]:
+    if t.phase is Phase.FINISHING:
+        return []
+    return [
+        AgentFinished(
+            at=at,
+            turn=t.number,
+            reason=end.reason,
+            error=end.error,
+            produced=end.produced,
+            summary=said,
+        )
+    ]
+
+
+def _reserve(s: Session, c: ReserveModelCall) -> list[Event]:
+    t = s.turn
+    if t is None or t.number != c.turn or t.phase is not Phase.RUNNING or c.call in t.reserved:
+        return []
+    bounds = limits(s)
+    in_turn = t.usage.microdollars + t.reserved_microdollars + c.microdollars
+    in_session = s.usage.microdollars + s.reserved_microdollars + c.microdollars
+    if in_turn > bounds.turn_microdollars or in_session > bounds.session_microdollars:
+        return [TurnStopRequested(at=c.at, turn=t.number, why="budget", by=None)]
+    return [ModelCallReserved(at=c.at, turn=t.number, call=c.call, microdollars=c.microdollars)]
+
+
+def _tick(s: Session, at: datetime) -> list[Event]:
+    t = s.turn
+    if t is None:
+        return []
+    bounds = limits(s)
+    if t.phase in (Phase.STARTING, Phase.RUNNING) and at >= t.started_at + timedelta(
+        seconds=bounds.turn_seconds
+    ):
+        return [TurnStopRequested(at=at, turn=t.number, why="timeout", by=None)]
+    silent_since = t.last_report_at
+    if (
+        t.phase is Phase.RUNNING
+        and silent_since is not None
+        and at >= silent_since + timedelta(seconds=bounds.silence_seconds)
+    ):
+        return [TurnStopRequested(at=at, turn=t.number, why="silence", by=None)]
+    if t.phase is Phase.STOPPING and t.stop is not None:
+        if at >= t.stop.at + timedelta(seconds=bounds.stop_grace_seconds):
+            return _end_unheard(s, t, at, bounds)
+        return []
+    sandbox = s.sandbox
+    if (
+        t.phase is Phase.STARTING
+        and sandbox is not None
+        and sandbox.ready_at is None
+        and at >= sandbox.launched_at + timedelta(seconds=bounds.boot_seconds)
+    ):
+        minutes = bounds.boot_seconds / 60
+        return _lost(s, at, sandbox.launch, f"it was not ready after {minutes:g} min")
+    return []
+
+
+def _end_unheard(s: Session, t: Turn, at: datetime, bounds: Limits) -> list[Event]:
+    reason = f"the agent did not stop within {bounds.stop_grace_seconds:g} s"
+    if s.sandbox is not None:
+        return _lost(s, at, s.sandbox.launch, reason)
+    return [
+        AgentFinished(
+            at=at, turn=t.number, reason="error", error=reason, produced=True, summary=t.said
+        )
+    ]
