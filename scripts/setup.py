@@ -278,7 +278,7 @@ def subset(names: Sequence[str]) -> tuple[dict[str, object], dict[str, object]]:
 
 
 def installed(name: str, packages: Sequence[str]) -> Path:
-    """Where that set of packages goes: another lock, another folder, so running demos keep theirs."""
+    """Where that set of packages goes: another lock, another folder; running demos keep theirs."""
     content = json.dumps(subset(packages), sort_keys=True).encode()
     return TOOLS / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
 
