@@ -34,6 +34,7 @@ from .commands import (
     Tick,
 )
 from .ending import advance
+from .errors import NoSession
 from .events import (
     AgentFinished,
     EffectDone,
@@ -77,6 +78,10 @@ def decide(session: Session, command: Command) -> list[Event]:
 
 
 def _decide(s: Session, c: Command) -> Sequence[Event]:
+    if s.opened is None and not isinstance(c, AddPrompt):
+        if isinstance(c, (Stop, Cancel, Retry)):
+            raise NoSession(name="openinspect")
+        return []
     match c:
         case AddPrompt():
             return add_prompt(s, c)
@@ -138,9 +143,11 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
         case ReserveModelCall():
             return _reserve(s, c)
         case SettleModelCall():
-            if all(c.call not in turn.reserved for turn in s.turns[-2:]):
-                return []
-            return [ModelCallSettled(at=c.at, turn=c.turn, call=c.call, usage=c.usage)]
+            return [
+                ModelCallSettled(at=c.at, turn=turn.number, call=c.call, usage=c.usage)
+                for turn in s.turns[-2:]
+                if c.call in turn.reserved
+            ]
         case _:
             assert_never(c)
 

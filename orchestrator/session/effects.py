@@ -156,3 +156,7 @@ def release_key(launch: int) -> str:
 
 def pull_request_key(turn: int) -> str:
     return f"turn/{turn}/pull-request"
+
+
+def push_key(turn: int) -> str:
+    return f"turn/{turn}/push"

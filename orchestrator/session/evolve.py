@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from .effects import launch_key
+from .effects import launch_key, push_key, release_key
 from .events import (
     AgentFinished,
     EffectDone,
@@ -173,15 +173,29 @@ def _failed(s: Session, event: EffectFailed) -> Session:
         return s
     failed = replace(before, failed=event.reason or "failed", retry_at=event.retry_at)
     s = replace(s, attempts={**s.attempts, event.key: failed})
-    number = s.launches + 1
-    if event.retry_at is not None or event.key != launch_key(number):
+    if event.retry_at is not None:
         return s
-    # This launch is given up: the next one has a number of its own.
-    s = replace(s, launches=number, lost=event.reason)
+    return _given_up(s, event.key, event.reason)
+
+
+def _given_up(s: Session, key: str, reason: str) -> Session:
+    """An effect that will not be tried again must not hold up what waits for it."""
     turn = s.turn
-    if turn is None:
-        return s
-    return _on_turn(s, turn.number, lambda t: replace(t, launches=t.launches + 1))
+    number = s.launches + 1
+    if key == launch_key(number):
+        # The next launch has a number of its own.
+        s = replace(s, launches=number, lost=reason)
+        if turn is None:
+            return s
+        return _on_turn(s, turn.number, lambda t: replace(t, launches=t.launches + 1))
+    if s.sandbox is not None and key == release_key(s.sandbox.launch):
+        return replace(s, sandbox=None)
+    if turn is not None and key == push_key(turn.number):
+        return _on_turn(
+            s, turn.number, lambda t: replace(t, work_settled=True, work_refused=reason)
+        )
+    left = tuple(u for u in s.unreleased if key != release_key(u[0]))
+    return replace(s, unreleased=left)
 
 
 def _start_turn(s: Session, event: TurnStarted) -> Session:

@@ -24,6 +24,7 @@ from .effects import (
     TakeWork,
     launch_key,
     pull_request_key,
+    push_key,
     release_key,
 )
 from .ending import MAX_LAUNCHES_PER_TURN, owes_pull_request
@@ -102,7 +103,7 @@ def _running(s: Session, turn: Turn) -> Iterator[Effect]:
         case Phase.FINISHING:
             if not turn.work_settled and sandbox is not None:
                 yield TakeWork(
-                    key=f"turn/{turn.number}/push",
+                    key=push_key(turn.number),
                     turn=turn.number,
                     launch=sandbox.launch,
                     commit_message=_commit_message(turn),
@@ -168,14 +169,19 @@ def due(session: Session) -> datetime | None:
 def _deadlines(s: Session) -> Iterator[datetime]:
     if s.opened is None:
         return
-    for attempt in s.attempts.values():
-        if not attempt.settled and attempt.retry_at is not None:
+    for effect in _owed(s, _NEVER):
+        attempt = s.attempts.get(effect.key)
+        if attempt is not None and not attempt.settled and attempt.retry_at is not None:
             yield attempt.retry_at
     limits = s.opened.plan.limits
     turn = s.turn
     if turn is not None:
         yield from _turn_deadlines(s, turn, limits)
-    elif s.sandbox is not None and s.last_activity is not None and s.cancelled is None:
+    elif (
+        s.sandbox is not None
+        and s.last_activity is not None
+        and release_key(s.sandbox.launch) not in s.attempts
+    ):
         yield _idle_at(s, s.last_activity)
 
 
