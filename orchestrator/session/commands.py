@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from .values import (
     Home,
@@ -80,11 +81,12 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerStatus:
-    """`text` is the answer, rendered by the caller from this session's view."""
+class Answer:
+    """To a word that changes nothing; `text` is rendered by the caller."""
 
     at: datetime
     key: PromptKey
+    word: Literal["status", "help"]
     by: Person
     source: Source
     text: str
@@ -183,6 +185,7 @@ class Receive:
     turn: int | None
     steps: tuple[Step, ...] = ()
     said: str | None = None
+    said_message: int = 0
     ready: NoteReady | None = None
     failed: str | None = None
     """The sandbox cannot boot, and why."""
@@ -241,7 +244,7 @@ Command = (
     | Stop
     | Cancel
     | Retry
-    | AnswerStatus
+    | Answer
     | Tick
     | Intend
     | Confirm

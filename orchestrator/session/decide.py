@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from .asking import add_prompt, answer_status, cancel, refuse_prompt, retry, stop
+from .asking import add_prompt, answer, cancel, refuse_prompt, retry, stop
 from .commands import (
     AddPrompt,
-    AnswerStatus,
+    Answer,
     Cancel,
     Command,
     Confirm,
@@ -93,8 +93,8 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
             return cancel(s, c)
         case Retry():
             return retry(s, c)
-        case AnswerStatus():
-            return answer_status(s, c)
+        case Answer():
+            return answer(s, c)
         case Tick():
             return _tick(s, c.at)
         case Intend():
@@ -226,6 +226,7 @@ def _receive(s: Session, c: Receive) -> list[Event]:
             turn=c.turn,
             steps=c.steps,
             said=c.said if mine else None,
+            said_message=c.said_message,
         )
     ]
     if c.ready is not None:
@@ -255,7 +256,9 @@ def _finished(t: Turn, at: datetime, end: Finished, said: str) -> list[Event]:
 
 def _reserve(s: Session, c: ReserveModelCall) -> list[Event]:
     t = s.turn
-    if t is None or t.number != c.turn or t.phase is not Phase.RUNNING or c.call in t.reserved:
+    if t is None or t.number != c.turn or c.call in t.reserved:
+        return []
+    if t.phase not in (Phase.STARTING, Phase.RUNNING):
         return []
     bounds = limits(s)
     in_turn = t.usage.microdollars + t.reserved_microdollars + c.microdollars

@@ -21,7 +21,7 @@ from .values import (
 )
 
 StopReason = Literal["stop", "cancel", "timeout", "silence", "budget"]
-Word = Literal["status", "stop", "cancel", "retry"]
+Word = Literal["status", "stop", "cancel", "retry", "help"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +141,8 @@ class ReportsReceived:
     turn: int | None
     steps: tuple[Step, ...] = ()
     said: str | None = None
+    said_message: int = 0
+    """Which message `said` is, as the sandbox counts them: its next piece is appended to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

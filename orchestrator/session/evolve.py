@@ -250,6 +250,7 @@ def _receive(s: Session, event: ReportsReceived) -> Session:
             steps=steps,
             steps_total=t.steps_total + new,
             said=t.said if event.said is None else event.said,
+            said_message=t.said_message if event.said is None else event.said_message,
         )
 
     return _on_turn(s, turn.number, told)

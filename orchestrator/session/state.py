@@ -40,6 +40,7 @@ class Turn:
     steps: tuple[Step, ...] = ()
     steps_total: int = 0
     said: str = ""
+    said_message: int = 0
     usage: Usage = NO_USAGE
     reserved: Mapping[str, int] = field(default_factory=dict)
     finished: AgentFinished | None = None
