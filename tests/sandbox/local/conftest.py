@@ -1,0 +1,3 @@
+from support.sandbox_fixtures import boxes, checkout, listener
+
+__all__ = ["boxes", "checkout", "listener"]
