@@ -19,6 +19,10 @@ class SandboxGone(SandboxError):
     """That sandbox is not running any more."""
 
 
+class StreamReset(SandboxError):
+    """The other side ended one stream early, and said why; the wire goes on."""
+
+
 class LaunchRefused(SandboxError):
     """Permanent: the same launch would fail again (no disk, no isolation, a bad spec)."""
 
@@ -36,7 +40,8 @@ class WireStream(Protocol):
     @property
     def meta(self) -> Mapping[str, object]: ...
     async def read(self) -> bytes:
-        """The next bytes, `b""` at the end. Raises `SandboxGone` if the wire is lost."""
+        """The next bytes, `b""` at the end. Raises `SandboxGone` if the wire is lost,
+        `StreamReset` if the other side has reset this stream."""
         ...
 
     async def write(self, data: bytes) -> None: ...

@@ -1,0 +1,188 @@
+"""Turns the agent's updates into reports: joined, slowed down, and held to a budget. Pure.
+
+The caller gives the time with every call, and calls `tick` often; what is owed comes back as
+reports in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..codec import MAX_PLAN
+from ..reports import AgentSaid, PlanChanged, Report, StillWorking, ToolCalled, Warned
+from .clipping import clipped, pieces
+from .toolcall import ToolCall
+
+SAY_SECONDS = 0.25
+SAY_BYTES = 4 << 10
+PIECE = 32 << 10
+CALL_SECONDS = 0.1
+BEAT_SECONDS = 15.0
+TEXT_BUDGET = 4 << 20
+"""Characters an agent may say in one turn."""
+CALL_BUDGET = 5000
+"""Tool calls of one turn that are told of."""
+
+
+class Recorder:
+    """The reports of one turn."""
+
+    def __init__(
+        self,
+        turn: int,
+        emit: Callable[[Report], None],
+        *,
+        workspace: str,
+        now: float,
+        beat: float = BEAT_SECONDS,
+    ) -> None:
+        self.produced = False
+        self._turn = turn
+        self._emit = emit
+        self._workspace = workspace
+        self._beat = beat
+        self._began = now
+        self._said = ""
+        self._said_since = 0.0
+        self._said_bytes = 0
+        self._message = 0
+        self._message_id: object = None
+        self._message_open = False
+        self._calls: dict[str, ToolCall] = {}
+        self._told: dict[str, tuple[float, ToolCalled]] = {}
+        self._late: set[str] = set()
+        self._plan: PlanChanged | None = None
+        self._plan_told = now - SAY_SECONDS
+        self._next_beat = now + beat
+        self._alive = False
+        self._warned: set[str] = set()
+
+    def take(self, update: Mapping[str, object], now: float) -> None:
+        """One `update` object of `session/update`; kinds we do not know are ignored."""
+        self._alive = True
+        match update.get("sessionUpdate"):
+            case "agent_message_chunk":
+                self._take_text(update, now)
+            case "tool_call" | "tool_call_update":
+                self._take_call(update, now)
+            case "plan":
+                self._take_plan(update.get("entries"))
+                self.tick(now)
+            case _:
+                pass
+
+    def streaming(self) -> None:
+        """A model answer is on its way through the gateway."""
+        self._alive = True
+
+    def tick(self, now: float) -> None:
+        """Say what has waited long enough."""
+        if self._said and now - self._said_since >= SAY_SECONDS:
+            self._say()
+        if self._plan is not None and now - self._plan_told >= SAY_SECONDS:
+            self._plan_told = now
+            self._tell_plan()
+        for call in sorted(self._late):
+            if now - self._told[call][0] >= CALL_SECONDS:
+                self._tell(call, now)
+        if now >= self._next_beat:
+            self._next_beat = now + self._beat
+            running = [call for call in self._calls.values() if not call.over]
+            if running or self._alive:
+                what = running[-1].title if running else "model"
+                self._emit(StillWorking(turn=self._turn, what=what, seconds=now - self._began))
+            self._alive = False
+
+    def finish(self, now: float) -> None:
+        """The turn is over: nothing is held back any more."""
+        for call in sorted(self._late):
+            self._tell(call, now)
+        self._tell_plan()
+        self._say()
+
+    # ----------------------------------------------------------------------------------------
+
+    def _take_text(self, update: Mapping[str, object], now: float) -> None:
+        content = update.get("content")
+        text = content.get("text") if isinstance(content, dict) else None
+        if not isinstance(text, str) or not text:
+            return
+        self.produced = True
+        if (named := update.get("messageId")) != self._message_id:
+            self._end_message()
+            self._message_id = named
+        room = TEXT_BUDGET - self._said_bytes
+        if len(text) > room:
+            self._warn(f"the agent said more than {TEXT_BUDGET >> 20} MiB; the rest is left out")
+        if room <= 0:
+            return
+        if not self._said:
+            self._said_since = now
+        self._said += text[:room]
+        self._said_bytes += min(len(text), room)
+        self._message_open = True
+        if len(self._said) >= SAY_BYTES:
+            self._say()
+
+    def _take_call(self, update: Mapping[str, object], now: float) -> None:
+        name = update.get("toolCallId")
+        if not isinstance(name, str) or not name:
+            return
+        self.produced = True
+        call = self._calls.get(name)
+        if call is None:
+            if len(self._calls) >= CALL_BUDGET:
+                self._warn(f"more than {CALL_BUDGET} tool calls; the rest is left out")
+                return
+            self._end_message()
+            call = self._calls[name] = ToolCall(self._turn, name, now, self._workspace)
+        elif call.over:
+            return
+        call.learn(update, now)
+        told = self._told.get(name)
+        if call.over or told is None or now - told[0] >= CALL_SECONDS:
+            self._tell(name, now)
+        else:
+            self._late.add(name)
+
+    def _take_plan(self, entries: object) -> None:
+        plan: list[tuple[str, str]] = []
+        for entry in (entries if isinstance(entries, list) else [])[:MAX_PLAN]:
+            match entry:
+                case {
+                    "content": str(content),
+                    "status": ("pending" | "in_progress" | "completed") as status,
+                }:
+                    plan.append((clipped(content, 1 << 10), str(status)))
+                case _:
+                    pass
+        self._plan = PlanChanged(turn=self._turn, entries=tuple(plan))
+
+    def _tell_plan(self) -> None:
+        if self._plan is not None:
+            plan, self._plan = self._plan, None
+            self._emit(plan)
+
+    def _tell(self, name: str, now: float) -> None:
+        self._late.discard(name)
+        report = self._calls[name].report()
+        told = self._told.get(name)
+        if told is None or told[1] != report:
+            self._told[name] = (now, report)
+            self._emit(report)
+
+    def _end_message(self) -> None:
+        self._say()
+        if self._message_open:
+            self._message += 1
+            self._message_open = False
+
+    def _say(self) -> None:
+        said, self._said = self._said, ""
+        for piece in pieces(said, PIECE):
+            self._emit(AgentSaid(turn=self._turn, message=self._message, text=piece))
+
+    def _warn(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            self._emit(Warned(scope="agent", message=message))
