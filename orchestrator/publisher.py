@@ -134,9 +134,9 @@ class _Budget:
 
     async def _sleep(self, seconds: float | None) -> None:
         waker = asyncio.create_task(self._wake.wait())
-        tasks: list[asyncio.Task[object]] = [waker]  # type: ignore[list-item]
+        tasks: list[asyncio.Task[object]] = [waker]
         if seconds is not None:
-            tasks.append(asyncio.create_task(self._clock.sleep(seconds)))  # type: ignore[arg-type]
+            tasks.append(asyncio.create_task(self._clock.sleep(seconds)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -176,17 +176,11 @@ class _Keeper:
         except EffectImpossible as error:
             await self._failed(effect, str(error), None)
         except EffectDeferred as error:
-            tries = attempt.tries
-            if tries > len(BACKOFF_SECONDS):
-                await self._failed(effect, str(error), None)
-            else:
-                wait = max(BACKOFF_SECONDS[tries - 1], error.after or 0.0)
-                await self._failed(effect, str(error), wait)
+            await self._failed(effect, str(error), _backoff(attempt.tries, error.after or 0.0))
         except Exception:
             log.exception("effect_broke", session=self._session, effect=effect.key)
-            tries = attempt.tries
-            wait = BACKOFF_SECONDS[tries - 1] if tries <= len(BACKOFF_SECONDS) else None
-            await self._failed(effect, "Something broke on our side; the log has it.", wait)
+            reason = "Something broke on our side; the log has it."
+            await self._failed(effect, reason, _backoff(attempt.tries, 0.0))
         else:
             await self._engine.tell(
                 self._session, Confirm(at=self._clock.now(), key=effect.key, ref=ref)
@@ -205,3 +199,10 @@ class _Keeper:
         await self._engine.tell(
             self._session, Fail(at=now, key=effect.key, reason=reason, retry_at=retry_at)
         )
+
+
+def _backoff(tries: int, at_least: float) -> float | None:
+    """Seconds until the next try; None when the tries are used up."""
+    if tries > len(BACKOFF_SECONDS):
+        return None
+    return max(BACKOFF_SECONDS[tries - 1], at_least)

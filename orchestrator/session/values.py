@@ -234,6 +234,9 @@ class Plan:
     provider: str = "local"
     cpu: float = 2.0
     memory_mib: int = 4096
+    lifetime_seconds: float = 120 * 60
+    setup_seconds: float = 300
+    start_seconds: float = 120
     limits: Limits = field(default_factory=Limits)
 
 

@@ -92,13 +92,18 @@ class SessionView:
     """Prompts that a cancel left unanswered."""
 
 
-def view(session: Session) -> SessionView:
-    """Raises `ValueError` for a session that was never opened: there is nothing to show."""
+def view(session: Session, turn: int | None = None) -> SessionView:
+    """What is shown now, or how turn `turn` is to be shown while later ones run.
+
+    Raises `ValueError` for a session that was never opened: there is nothing to show.
+    """
     s = session
     if s.opened is None:
         raise ValueError(f"{s.id} was never opened")
     plan = s.opened.plan
     shown = s.turn or s.last_turn
+    if turn is not None:
+        shown = next((t for t in s.turns if t.number == turn), shown)
     _, home_number, _, _ = parse_session_id(s.id)
     return SessionView(
         id=s.id,

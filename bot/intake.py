@@ -1,0 +1,215 @@
+"""Deliveries after the door: forget repeats, decide those of one thread in order, drain at exit.
+
+What was taken is in the journal before GitHub hears 202, so a crash at any point only means that
+the delivery is decided at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+from orchestrator.stores.journal import Delivery, Journal, JournalUnavailable
+
+from bot.metrics import Metrics
+from bot.webhook import IntakeUnavailable, Posted
+from orchestrator.asking import Asking, NotYet
+from orchestrator.github.errors import GitHubError, RateLimited, SetupError, TryLater
+from orchestrator.ports import Clock
+from orchestrator.triggers import BadPayload
+
+log = structlog.get_logger()
+
+MOST_AT_ONCE = 32
+"""Threads decided concurrently."""
+TRIES = (1.0, 5.0, 30.0, 120.0, 300.0)
+"""Waits in seconds while GitHub cannot be asked; then the failure is the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """Deliveries of one thread are decided one after another; of others, side by side."""
+
+    repository: int
+    number: int
+
+
+class Intake:
+    def __init__(self, *, journal: Journal, asking: Asking, clock: Clock, metrics: Metrics) -> None:
+        self._journal = journal
+        self._asking = asking
+        self._clock = clock
+        self._metrics = metrics
+        self._queues: dict[_Thread, deque[Delivery]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._closing = False
+
+    async def take(self, posted: Posted) -> bool:
+        """Durable when this returns; False for a delivery that is known already.
+
+        Raises `IntakeUnavailable`, having promised nothing.
+        """
+        if self._closing:
+            raise IntakeUnavailable("the server is shutting down")
+        try:
+            document = json.loads(posted.body)
+        except (ValueError, RecursionError):
+            document = None
+        delivery = delivery_of(posted, document)
+        try:
+            new = await self._journal.record_delivery(delivery)
+        except JournalUnavailable as error:
+            raise IntakeUnavailable(str(error)) from error
+        self._metrics.delivery(posted.event, "new" if new else "duplicate")
+        if new:
+            self._enqueue(delivery)
+        return new
+
+    async def resume(self) -> int:
+        """Decide what was taken and not decided before the last exit; how many there are."""
+        waiting = await self._journal.waiting_deliveries()
+        for delivery in waiting:
+            self._enqueue(delivery)
+        return len(waiting)
+
+    async def drain(self) -> None:
+        """Take nothing more; what is being decided is decided, the rest waits in the journal."""
+        self._closing = True
+        for queue in self._queues.values():
+            queue.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=20)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Wait until everything taken so far has been decided."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        key = _Thread(delivery.repository or 0, delivery.thread or 0)
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.append(delivery)
+            return
+        self._queues[key] = deque([delivery])
+        task = asyncio.create_task(self._work(key), name=f"decide {key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, key: _Thread) -> None:
+        queue = self._queues[key]
+        try:
+            while queue:
+                delivery = queue.popleft()
+                async with self._slots:
+                    await self._decide(delivery)
+        finally:
+            self._queues.pop(key, None)
+
+    async def _decide(self, delivery: Delivery) -> None:
+        bound = log.bind(delivery=delivery.guid, github_event=delivery.event)
+        for wait in (*TRIES, None):
+            try:
+                record = await self._ask(delivery)
+            except (TryLater, NotYet) as error:
+                if wait is None:
+                    record = _failure(delivery, str(error))
+                else:
+                    seconds = self._wait_for(error, wait)
+                    bound.warning("delivery_waits", reason=str(error), seconds=seconds)
+                    await self._clock.sleep(seconds)
+                    continue
+            except BadPayload as error:
+                record = _failure(delivery, f"not what GitHub sends: {error}")
+            except SetupError as error:
+                bound.error("app_not_set_up", reason=str(error))
+                record = _failure(delivery, str(error))
+            except GitHubError as error:
+                record = _failure(delivery, str(error))
+            except Exception:  # noqa: BLE001 - an edge: logged whole, and the decision says so
+                bound.exception("delivery_broke")
+                record = _failure(delivery, "something broke on our side; the log has it")
+            bound.info("decided", outcome=record["outcome"], reason=record["reason"])
+            self._metrics.decision(str(record["outcome"]))
+            await self._journal.decide_delivery(delivery.guid, json.dumps(record))
+            return
+
+    async def _ask(self, delivery: Delivery) -> dict[str, object]:
+        try:
+            document = json.loads(delivery.body)
+        except (ValueError, RecursionError) as error:
+            raise BadPayload("body", "is not JSON") from error
+        record = await self._asking.decide(delivery.guid, delivery.event, document)
+        return record.to_json()
+
+    def _wait_for(self, error: Exception, wait: float) -> float:
+        if isinstance(error, RateLimited):
+            return max(wait, (error.until - self._clock.now()).total_seconds())
+        if isinstance(error, NotYet):
+            return max(wait, error.seconds)
+        return wait
+
+
+def _failure(delivery: Delivery, reason: str) -> dict[str, object]:
+    return {
+        "v": 1,
+        "delivery": delivery.guid,
+        "event": delivery.event,
+        "outcome": "failed",
+        "reason": reason,
+    }
+
+
+def _at(document: object, *path: str) -> object:
+    for key in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def delivery_of(posted: Posted, document: object) -> Delivery:
+    """What the journal keeps of a delivery: labels only, the body decides later.
+
+    The semantic key (repository, event, action, object, its version) finds the same event again
+    under another delivery id, as when a repository hook and an App hook both send it.
+    """
+    repository = _number(_at(document, "repository", "id"))
+    number = _number(_at(document, "issue", "number")) or _number(
+        _at(document, "pull_request", "number")
+    )
+    action = _at(document, "action")
+    subject = next(
+        (
+            found
+            for name in ("comment", "review", "issue", "pull_request")
+            if isinstance(found := _at(document, name), dict)
+        ),
+        None,
+    )
+    version = _at(subject, "updated_at") or _at(subject, "submitted_at")
+    identity = _number(_at(subject, "id"))
+    semantic = None
+    if repository and identity and isinstance(version, str):
+        semantic = f"{repository}/{posted.event}/{action}/{identity}/{version}"
+    return Delivery(
+        guid=posted.guid,
+        semantic_key=semantic,
+        event=posted.event,
+        installation=_number(_at(document, "installation", "id")),
+        repository=repository,
+        thread=number,
+        received_at=posted.received_at,
+        body=posted.body,
+    )
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,344 @@
+"""From one delivery to its decision: was something asked, may it be, and the session told.
+
+Everything here may be repeated for the same delivery: what a session was told once it ignores
+the second time, and notices are posted once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+
+import structlog
+
+from orchestrator import messages
+from orchestrator.access import Access
+from orchestrator.config import DEFAULTS, plan_from
+from orchestrator.engine import Engine
+from orchestrator.github.errors import GitHubError
+from orchestrator.github.repository import Repository
+from orchestrator.notices import Notices
+from orchestrator.ports import Clock
+from orchestrator.prompt import frozen_context
+from orchestrator.repo_config import CurrentConfig, RepoConfigs
+from orchestrator.session import SessionId, view
+from orchestrator.session.commands import (
+    AddPrompt,
+    Answer,
+    Cancel,
+    Command,
+    NotePullRequestClosed,
+    Opening,
+    RefusePrompt,
+    Retry,
+    Stop,
+)
+from orchestrator.session.errors import NoSession, SessionEnded, SessionError
+from orchestrator.session.values import Home, Prompt, RepositoryId, Source, session_id
+from orchestrator.triggers import (
+    Accepted,
+    Asked,
+    BotIdentity,
+    Decision,
+    DecisionRecord,
+    Delivered,
+    Ignored,
+    NeedsHead,
+    NeedsPermission,
+    NotForUs,
+    Permission,
+    Refused,
+    Rule,
+    Word,
+    WordName,
+    decision_record,
+    delivered,
+    trigger,
+)
+from orchestrator.triggers.delivery import Head, PullRequestClosed
+
+log = structlog.get_logger()
+
+
+class NotYet(Exception):
+    """GitHub cannot be asked now; the delivery is to be decided again later."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What a session takes from the deployment where its repository says nothing."""
+
+    model: str
+
+
+class Asking:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        access: Access,
+        configs: RepoConfigs,
+        notices: Notices,
+        bot: BotIdentity,
+        deployment: Deployment,
+        clock: Clock,
+    ) -> None:
+        self._engine = engine
+        self._access = access
+        self._configs = configs
+        self._notices = notices
+        self._bot = bot
+        self._deployment = deployment
+        self._clock = clock
+
+    async def decide(self, delivery: str, event: str, payload: object) -> DecisionRecord:
+        """Raises `BadPayload` for what GitHub does not send, `NotYet` where it cannot be asked."""
+        told = delivered(event, payload)
+        decision = await self._decide(told)
+        decision = await self._act(told, decision)
+        return decision_record(delivery, told, decision)
+
+    async def _decide(self, told: Delivered | NotForUs) -> Decision:
+        """Free rules first, with the defaults; what costs a call only where it can matter."""
+        first = trigger(told, bot=self._bot, config=DEFAULTS)
+        if isinstance(first, Ignored | Refused) or isinstance(told, NotForUs):
+            return first
+        envelope = told.envelope
+        if envelope.installation is None:
+            rules = first.rules
+            reason = "The delivery names no installation of this App."
+            failed = Rule(name="installation", passed=False, detail=reason)
+            return Ignored(rule="installation", reason=reason, rules=(*rules, failed))
+        repository = self._access.learn(
+            envelope.repository.id, envelope.repository.full_name, envelope.installation
+        )
+        login = first.login if isinstance(first, NeedsPermission) else None
+        current, permission = await asyncio.gather(
+            self._configs.current(repository, envelope.repository.default_branch),
+            self._permission(repository, login),
+        )
+        await self._tell_problem(repository, told, current)
+        decision = trigger(told, bot=self._bot, config=current.config, permission=permission)
+        if isinstance(decision, NeedsHead):
+            head = await self._head(repository, decision.number)
+            decision = trigger(
+                told, bot=self._bot, config=current.config, permission=permission, head=head
+            )
+        return decision
+
+    async def _permission(self, repository: Repository, login: str | None) -> Permission | None:
+        if login is None:
+            return None
+        answer = await repository.permission(login)
+        return Permission(user_id=answer.user_id, push=answer.can_push, role=answer.role)  # type: ignore[arg-type]
+
+    async def _head(self, repository: Repository, number: int) -> Head:
+        pull = await repository.pull(number)
+        return Head(
+            repository=pull.head.repository,
+            repository_name=pull.head.full_name or "",
+            branch=pull.head.ref,
+            commit=pull.head.sha,
+            base_branch=pull.base.ref,
+            base_commit=pull.base.sha,
+        )
+
+    async def _act(self, told: Delivered | NotForUs, decision: Decision) -> Decision:
+        match decision:
+            case Accepted():
+                return await self._accepted(decision)
+            case Refused(tell=True) if not isinstance(told, NotForUs | PullRequestClosed):
+                await self._refused(told, decision)
+            case Ignored() if isinstance(told, PullRequestClosed):
+                await self._pull_closed(told)
+            case _:
+                pass
+        return decision
+
+    async def _accepted(self, decision: Accepted) -> Decision:
+        asked = decision.asked
+        session = await self._session_for(asked)
+        command = await self._command(asked, session)
+        try:
+            await self._engine.tell(session, command)
+        except SessionError as refusal:
+            await self._say_refusal(asked, session, refusal)
+            failed = Rule(name="session", passed=False, detail=str(refusal))
+            return Refused(
+                rule="session",
+                reason=str(refusal),
+                rules=(*decision.rules, failed),
+                tell=True,
+            )
+        return decision
+
+    async def _command(self, asked: Asked, session: SessionId) -> Command:
+        now = self._clock.now()
+        if not isinstance(asked.ask, Word):
+            return AddPrompt(
+                at=now, prompt=_prompt(asked), opening=await self._opening(asked, session)
+            )
+        key, by, source = asked.key, asked.author, asked.source
+        match asked.ask.name:
+            case WordName.STOP:
+                return Stop(at=now, key=key, by=by, source=source)
+            case WordName.CANCEL:
+                return Cancel(at=now, key=key, by=by, source=source)
+            case WordName.RETRY:
+                return Retry(at=now, key=key, by=by, source=source)
+            case WordName.STATUS:
+                state = await self._engine.get(session)
+                text = messages.status_reply(view(state), now) if state.opened else ""
+                return Answer(at=now, key=key, word="status", by=by, source=source, text=text)
+            case WordName.HELP:
+                text = messages.help_reply(self._bot.name)
+                return Answer(at=now, key=key, word="help", by=by, source=source, text=text)
+
+    async def _session_for(self, asked: Asked) -> SessionId:
+        """The thread's session; for a prompt after a cancel, the next generation."""
+        store, repository = self._engine.store, asked.repository.id
+        thread = asked.thread.number
+        opened_it = await store.session_of_pull(repository, thread)
+        if opened_it is not None:
+            session = opened_it
+            state = await self._engine.get(session)
+            if state.cancelled is None or isinstance(asked.ask, Word):
+                return session
+        generation = max(1, await store.generation(repository, thread))
+        session = session_id(repository, thread, generation=generation)
+        state = await self._engine.get(session)
+        if (
+            state.cancelled is not None
+            and not isinstance(asked.ask, Word)
+            and asked.key not in state.asked
+        ):
+            session = session_id(repository, thread, generation=generation + 1)
+        return session
+
+    async def _opening(self, asked: Asked, session: SessionId) -> Opening:
+        repository = self._access.learn(
+            asked.repository.id, asked.repository.full_name, asked.installation or 0
+        )
+        current = await self._configs.current(repository, asked.repository.default_branch)
+        plan = plan_from(
+            current.config,
+            default_branch=asked.repository.default_branch,
+            model=self._deployment.model,
+        )
+        if asked.thread.is_pull_request and asked.head is not None:
+            home, branch = Home.PULL_REQUEST, asked.head.branch
+        else:
+            home = Home.ISSUE
+            branch = branch_name(plan.branch_prefix, asked.thread.number, asked.thread.title)
+            generation = session.rsplit("-", 1)[1]
+            if generation != "1":
+                branch = f"{branch}-{generation}"
+        return Opening(
+            repository=asked.repository.full_name,
+            home=home,
+            title=asked.thread.title[:300],
+            branch=branch,
+            public=not asked.repository.private,
+            plan=replace(plan),
+        )
+
+    async def _say_refusal(self, asked: Asked, session: SessionId, refusal: SessionError) -> None:
+        state = await self._engine.get(session)
+        if isinstance(refusal, NoSession | SessionEnded) and asked.ask == Word(name=WordName.HELP):
+            return
+        if state.opened is not None and not isinstance(refusal, NoSession):
+            await self._engine.tell(
+                session,
+                RefusePrompt(
+                    at=self._clock.now(),
+                    key=asked.key,
+                    by=asked.author,
+                    source=asked.source,
+                    reason=str(refusal),
+                ),
+            )
+            return
+        repository = self._access.learn(
+            asked.repository.id, asked.repository.full_name, asked.installation or 0
+        )
+        body = messages.refusal_notice(str(refusal), asked.author.login)
+        await self._notices.say(repository, asked.source, f"refused/{asked.key}", body)
+
+    async def _refused(self, told: Delivered, decision: Refused) -> None:
+        assert not isinstance(told, PullRequestClosed)
+        envelope = told.envelope
+        repository = self._access.learn(
+            envelope.repository.id, envelope.repository.full_name, envelope.installation or 0
+        )
+        body = messages.refusal_notice(decision.reason, envelope.sender.person.login)
+        thread = told.thread.number
+        # People without write access are told once per thread, whoever of them asks how often.
+        key = f"refused/{thread}" if decision.rule == "permission" else f"refused/{told.written.id}"
+        source = Source(
+            kind=told.written.kind,
+            id=told.written.id,
+            thread=thread,
+            updated_at=told.written.updated_at,
+            sha256="",
+            url=told.written.url,
+            in_reply_to=told.written.in_reply_to,
+        )
+        await self._notices.say(repository, source, key, body)
+
+    async def _tell_problem(
+        self, repository: Repository, told: Delivered, current: CurrentConfig
+    ) -> None:
+        """Once per thread and version of the file; the work goes on all the same."""
+        if current.problem is None or isinstance(told, PullRequestClosed):
+            return
+        body = messages.config_problem_notice(current.problem)
+        key = f"config/{told.thread.number}/{current.commit}"
+        source = Source(
+            kind=told.written.kind,
+            id=told.written.id,
+            thread=told.thread.number,
+            updated_at=told.written.updated_at,
+            sha256="",
+            url=told.written.url,
+            in_reply_to=told.written.in_reply_to,
+        )
+        try:
+            await self._notices.say(repository, source, key, body)
+        except GitHubError as error:
+            log.warning("config_problem_not_told", reason=str(error))
+
+    async def _pull_closed(self, told: PullRequestClosed) -> None:
+        repository: RepositoryId = told.envelope.repository.id
+        session = await self._engine.store.session_of_pull(repository, told.number)
+        if session is not None:
+            now = self._clock.now()
+            await self._engine.tell(
+                session, NotePullRequestClosed(at=now, number=told.number, merged=told.merged)
+            )
+
+
+def _prompt(asked: Asked) -> Prompt:
+    assert not isinstance(asked.ask, Word)
+    return Prompt(
+        key=asked.key,
+        author=asked.author,
+        text=asked.ask.text,
+        source=asked.source,
+        context=frozen_context(asked),
+    )
+
+
+def branch_name(prefix: str, number: int, title: str) -> str:
+    """`openinspect/41-flaky-retry`: from the number and the first words of the title."""
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    slug = ""
+    for word in words:
+        if len(slug) + len(word) > 40:
+            break
+        slug = f"{slug}-{word}" if slug else word
+    return f"{prefix}{number}-{slug}" if slug else f"{prefix}{number}"
