@@ -150,13 +150,14 @@ def install_system_packages(sets: Mapping[str, Sequence[str]]) -> None:
 
 
 def install_line(packages: Sequence[str]) -> str:
-    """The one line to type; names outside Debian are its names without `python3-venv`'s split."""
+    """The one line to type. Only Debian keeps `venv` apart from Python itself."""
     others = [name for name in packages if name != "python3-venv"]
+    sudo = "" if os.geteuid() == 0 else "sudo "
     if shutil.which("dnf"):
-        return "sudo dnf install " + " ".join(others)
+        return f"{sudo}dnf install -y {' '.join(others)}"
     if shutil.which("pacman"):
-        return "sudo pacman -S --needed " + " ".join(others)
-    return "sudo apt-get install -y " + " ".join(packages)
+        return f"{sudo}pacman -S --needed {' '.join(others)}"
+    return f"{sudo}apt-get install -y {' '.join(packages)}"
 
 
 def try_isolation() -> None:

@@ -1,0 +1,123 @@
+"""Set-up, as a newcomer meets it: what it says where it cannot go on, and what it pins."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A checkout with what set-up reads and nothing installed."""
+    shutil.copytree(ROOT / "tools", tmp_path / "clone/tools")
+    shutil.copytree(ROOT / "scripts", tmp_path / "clone/scripts")
+    return tmp_path / "clone"
+
+
+def setup(clone: Path, programs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "scripts/setup.py", *arguments],
+        cwd=clone,
+        env={"PATH": str(programs), "HOME": str(clone)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def program(folder: Path, name: str, script: str = "exit 0") -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_missing_programs_are_named_in_the_line_to_type(clone: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    program(programs, "git")
+    done = setup(clone, programs, "demo")
+    assert done.returncode == 1
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    assert done.stderr == (
+        f"setup: missing on this system; type: {sudo}apt-get install -y bubblewrap zstd tar npm\n"
+    )
+
+
+def test_a_refused_sandbox_is_said_with_the_reason(clone: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # root tries as another user, who has to get there
+        for name in ("git", "zstd", "tar", "npm"):
+            program(Path(folder), name)
+        program(Path(folder), "bwrap", "echo 'No permissions to create a namespace' >&2; exit 1")
+        done = setup(clone, Path(folder), "demo")
+    assert done.returncode == 1
+    assert "cannot make a sandbox here (No permissions to create a namespace)" in done.stderr
+    assert not (clone / ".venv").exists(), "nothing is installed where no demo could run"
+
+
+def test_a_wrong_word_is_refused(clone: Path, tmp_path: Path) -> None:
+    done = setup(clone, tmp_path, "everything")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_an_old_python_says_which_one_is_needed(clone: Path) -> None:
+    as_old = (
+        "import runpy, sys; sys.version_info = (3, 9, 2); "
+        "runpy.run_path('scripts/setup.py', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", as_old],
+        cwd=clone,
+        env={"PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("setup: Python 3.11 or newer is needed")
+
+
+def lock(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-dev.lock", "tools/package-lock.json"]
+)
+def test_locks_name_no_host(name: str) -> None:
+    assert "://" not in lock(name)
+
+
+def test_every_pin_has_a_hash() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        for entry in re.split(r"\n(?=[a-zA-Z])", lock(name).split("\n", 2)[2]):
+            assert re.match(r"[\w.-]+==\S+", entry), entry
+            assert "--hash=sha256:" in entry, entry
+    packages: dict[str, Any] = json.loads(lock("tools/package-lock.json"))["packages"]
+    assert all(one["integrity"].startswith("sha512-") for key, one in packages.items() if key)
+
+
+def test_the_test_lock_holds_every_pin_of_the_other() -> None:
+    """So a checkout that was set up for the tests is set up for the demo."""
+    pins = [
+        set(re.findall(r"^[\w.-]+==\S+", lock(name), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-dev.lock")
+    ]
+    assert pins[0] < pins[1]
+
+
+def test_the_locks_hold_all_that_the_project_asks_for() -> None:
+    """A dependency added to pyproject.toml without `make lock` would be missing after set-up."""
+    project = lock("pyproject.toml")
+    wanted = re.findall(r'^    "([\w-]+)[^"]*[>=]', project, re.MULTILINE)
+    assert len(wanted) > 20
+    locked = re.findall(r"^([\w.-]+)==", lock("requirements-dev.lock"), re.MULTILINE)
+    assert {name.lower() for name in wanted} <= {name.lower() for name in locked}
