@@ -1,0 +1,108 @@
+"""Files and branches, read without a clone.
+
+Files come through trees and blobs, not the contents API: that one follows symbolic links, and
+shows submodules as files. A tree also says exactly what kind of thing stands at a path.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from .errors import NotFound, StateConflict
+from .fields import Fields, WrongShape
+from .grants import READ_CODE
+from .place import Place
+from .values import EntryKind, File
+
+LARGEST_FILE = 1024 * 1024
+KINDS = {
+    "100644": EntryKind.FILE,
+    "100755": EntryKind.EXECUTABLE,
+    "120000": EntryKind.SYMLINK,
+    "160000": EntryKind.SUBMODULE,
+    "040000": EntryKind.DIRECTORY,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    path: str
+    mode: str
+    sha: str
+    size: int
+
+
+class Contents(Place):
+    async def file(self, path: str, *, ref: str, limit: int = LARGEST_FILE) -> File | None:
+        """None where nothing stands at `path`. Only plain files have content, up to `limit` bytes.
+
+        `ref` is a commit's id, a branch or a tag.
+        """
+        segments = [segment for segment in path.split("/") if segment]
+        if not segments:
+            return None
+        *above, name = segments
+        tree = ref
+        for segment in above:
+            folder = await self._entry(tree, segment)
+            if folder is None or KINDS.get(folder.mode) is not EntryKind.DIRECTORY:
+                return None
+            tree = folder.sha
+        entry = await self._entry(tree, name)
+        if entry is None:
+            return None
+        kind = KINDS.get(entry.mode, EntryKind.FILE)
+        plain = kind in (EntryKind.FILE, EntryKind.EXECUTABLE)
+        content = await self._blob(entry.sha) if plain and entry.size <= limit else None
+        return File(
+            path=path,
+            kind=kind,
+            mode=entry.mode,
+            sha=entry.sha,
+            size=entry.size,
+            content=content,
+        )
+
+    async def branch_head(self, branch: str) -> str | None:
+        """None where there is no such branch, or no commit in the repository at all."""
+        try:
+            return await self._get(READ_CODE, "/git/ref/heads/{+branch}", _target, branch=branch)
+        except (NotFound, StateConflict):
+            return None
+
+    async def _entry(self, tree: str, name: str) -> Entry | None:
+        try:
+            entries = await self._get(READ_CODE, "/git/trees/{tree_sha}", _entries, tree_sha=tree)
+        except (NotFound, StateConflict):  # 409: the repository is empty
+            return None
+        return next((entry for entry in entries if entry.path == name), None)
+
+    async def _blob(self, sha: str) -> bytes:
+        return await self._get(READ_CODE, "/git/blobs/{file_sha}", _content, file_sha=sha)
+
+
+def _target(data: Fields) -> str:
+    return data["object"]["sha"].text()
+
+
+def _entries(data: Fields) -> list[Entry]:
+    return [
+        Entry(
+            path=item["path"].text(),
+            mode=item["mode"].text(),
+            sha=item["sha"].text(""),
+            size=item["size"].whole_or_none() or 0,
+        )
+        for item in data["tree"]
+    ]
+
+
+def _content(data: Fields) -> bytes:
+    if data["encoding"].text() == "utf-8":
+        return data["content"].text().encode()
+    try:
+        return base64.b64decode("".join(data["content"].text().split()), validate=True)
+    except binascii.Error:
+        raise WrongShape("answer.content should be Base64") from None
