@@ -13,7 +13,7 @@ from .decide import (
 )
 from .delivery import BadPayload, Delivered, Head, NotForUs, PullRequestClosed
 from .door import EVENTS, delivered
-from .permission import NO_PERMISSION, Permission, permission_from_api
+from .permission import NO_PERMISSION, Permission
 from .record import DecisionRecord, Rule, record_from_json
 from .recording import record
 from .words import PromptText, Word, WordName
@@ -41,7 +41,6 @@ __all__ = [
     "Word",
     "WordName",
     "delivered",
-    "permission_from_api",
     "record",
     "record_from_json",
     "trigger",

@@ -38,7 +38,8 @@ class BotIdentity:
 
     name: str
     app_id: int
-    bot_user_id: int
+    bot_user_id: int | None
+    """None until GitHub has told; the App's id on what it wrote counts as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +230,9 @@ def _own(delivered: Created | Edited, bot: BotIdentity) -> bool:
     """Anything that our App sent or wrote, whoever edits it later."""
     written, sender = delivered.written, delivered.envelope.sender
     author = written.author.person.id if written.author else None
-    return written.app == bot.app_id or bot.bot_user_id in (sender.person.id, author)
+    if written.app == bot.app_id:
+        return True
+    return bot.bot_user_id is not None and bot.bot_user_id in (sender.person.id, author)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from orchestrator.session.values import UserId
 
-from .payload import Payload
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
@@ -23,15 +21,3 @@ class Permission:
 
 NO_PERMISSION = Permission(user_id=None, push=False, role="none")
 """GitHub's 404: not a collaborator, and nothing public to see."""
-
-
-def permission_from_api(document: object) -> Permission:
-    """Of `GET /repos/{owner}/{repo}/collaborators/{login}/permission`. Raises `BadPayload`."""
-    answer = Payload.of(document)
-    user = answer.optional("user")
-    capabilities = user.optional("permissions") if user else None
-    return Permission(
-        user_id=UserId(user.id("id")) if user else None,
-        push=capabilities.flag("push") if capabilities else False,
-        role=answer.text("role_name") if answer.has("role_name") else answer.text("permission"),
-    )

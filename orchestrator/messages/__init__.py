@@ -1,0 +1,30 @@
+"""Every sentence people read on GitHub, from values alone."""
+
+from .check import CheckText, check_finished, check_started, conclusion
+from .marker import Marker, find_marker, marker
+from .notices import config_notice, help_words, refusal, reply, status_words
+from .pull_request import Template, pull_request_body, pull_request_title
+from .result import result
+from .status import LONGEST, Links, status
+
+__all__ = [
+    "LONGEST",
+    "CheckText",
+    "Links",
+    "Marker",
+    "Template",
+    "check_finished",
+    "check_started",
+    "conclusion",
+    "config_notice",
+    "find_marker",
+    "help_words",
+    "marker",
+    "pull_request_body",
+    "pull_request_title",
+    "refusal",
+    "reply",
+    "result",
+    "status",
+    "status_words",
+]
