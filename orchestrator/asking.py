@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,7 +20,6 @@ from orchestrator.github.errors import GitHubError
 from orchestrator.github.repository import Repository
 from orchestrator.notices import Notices
 from orchestrator.ports import Clock
-from orchestrator.prompt import frozen_context
 from orchestrator.repo_config import CurrentConfig, RepoConfigs
 from orchestrator.session import SessionId, view
 from orchestrator.session.commands import (
@@ -35,7 +34,8 @@ from orchestrator.session.commands import (
     Stop,
 )
 from orchestrator.session.errors import NoSession, SessionEnded, SessionError
-from orchestrator.session.values import Home, Prompt, RepositoryId, Source, session_id
+from orchestrator.session.values import Home, Prompt, RepositoryId, session_id
+from orchestrator.telling import frozen_context
 from orchestrator.triggers import (
     Accepted,
     Asked,
@@ -52,10 +52,11 @@ from orchestrator.triggers import (
     Rule,
     Word,
     WordName,
-    decision_record,
     delivered,
+    record,
     trigger,
 )
+from orchestrator.triggers.asked import source_of
 from orchestrator.triggers.delivery import Head, PullRequestClosed
 
 log = structlog.get_logger()
@@ -99,9 +100,10 @@ class Asking:
     async def decide(self, delivery: str, event: str, payload: object) -> DecisionRecord:
         """Raises `BadPayload` for what GitHub does not send, `NotYet` where it cannot be asked."""
         told = delivered(event, payload)
-        decision = await self._decide(told)
-        decision = await self._act(told, decision)
-        return decision_record(delivery, told, decision)
+        decision = await self._act(told, await self._decide(told))
+        # Permission and head were asked for and given, so nothing is left to ask.
+        assert not isinstance(decision, NeedsPermission | NeedsHead)
+        return record(decision, told, delivery=delivery)
 
     async def _decide(self, told: Delivered | NotForUs) -> Decision:
         """Free rules first, with the defaults; what costs a call only where it can matter."""
@@ -193,10 +195,10 @@ class Asking:
                 return Retry(at=now, key=key, by=by, source=source)
             case WordName.STATUS:
                 state = await self._engine.get(session)
-                text = messages.status_reply(view(state), now) if state.opened else ""
+                text = messages.status_words(view(state), now=now) if state.opened else ""
                 return Answer(at=now, key=key, word="status", by=by, source=source, text=text)
             case WordName.HELP:
-                text = messages.help_reply(self._bot.name)
+                text = messages.help_words(self._bot.name)
                 return Answer(at=now, key=key, word="help", by=by, source=source, text=text)
 
     async def _session_for(self, asked: Asked) -> SessionId:
@@ -244,7 +246,7 @@ class Asking:
             title=asked.thread.title[:300],
             branch=branch,
             public=not asked.repository.private,
-            plan=replace(plan),
+            plan=plan,
         )
 
     async def _say_refusal(self, asked: Asked, session: SessionId, refusal: SessionError) -> None:
@@ -266,8 +268,12 @@ class Asking:
         repository = self._access.learn(
             asked.repository.id, asked.repository.full_name, asked.installation or 0
         )
-        body = messages.refusal_notice(str(refusal), asked.author.login)
-        await self._notices.say(repository, asked.source, f"refused/{asked.key}", body)
+        await self._notices.say(
+            repository,
+            asked.source,
+            f"refused/{asked.key}",
+            lambda marker: messages.refusal(str(refusal), login=asked.author.login, marker=marker),
+        )
 
     async def _refused(self, told: Delivered, decision: Refused) -> None:
         assert not isinstance(told, PullRequestClosed)
@@ -275,40 +281,38 @@ class Asking:
         repository = self._access.learn(
             envelope.repository.id, envelope.repository.full_name, envelope.installation or 0
         )
-        body = messages.refusal_notice(decision.reason, envelope.sender.person.login)
         thread = told.thread.number
         # People without write access are told once per thread, whoever of them asks how often.
         key = f"refused/{thread}" if decision.rule == "permission" else f"refused/{told.written.id}"
-        source = Source(
-            kind=told.written.kind,
-            id=told.written.id,
-            thread=thread,
-            updated_at=told.written.updated_at,
-            sha256="",
-            url=told.written.url,
-            in_reply_to=told.written.in_reply_to,
+        source = source_of(told.written, told.thread)
+        await self._notices.say(
+            repository,
+            source,
+            key,
+            lambda marker: messages.refusal(
+                decision.reason, login=envelope.sender.person.login, marker=marker
+            ),
         )
-        await self._notices.say(repository, source, key, body)
 
     async def _tell_problem(
         self, repository: Repository, told: Delivered, current: CurrentConfig
     ) -> None:
         """Once per thread and version of the file; the work goes on all the same."""
-        if current.problem is None or isinstance(told, PullRequestClosed):
+        problem = current.problem
+        if problem is None or isinstance(told, PullRequestClosed):
             return
-        body = messages.config_problem_notice(current.problem)
+        going_on = "the last good version" if current.config.commit else "the defaults"
         key = f"config/{told.thread.number}/{current.commit}"
-        source = Source(
-            kind=told.written.kind,
-            id=told.written.id,
-            thread=told.thread.number,
-            updated_at=told.written.updated_at,
-            sha256="",
-            url=told.written.url,
-            in_reply_to=told.written.in_reply_to,
-        )
+        source = source_of(told.written, told.thread)
         try:
-            await self._notices.say(repository, source, key, body)
+            await self._notices.say(
+                repository,
+                source,
+                key,
+                lambda marker: messages.config_notice(
+                    problem, going_on_with=going_on, marker=marker
+                ),
+            )
         except GitHubError as error:
             log.warning("config_problem_not_told", reason=str(error))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator import messages
 from orchestrator.github.errors import UncertainOutcome
 from orchestrator.github.repository import Repository
@@ -17,12 +19,18 @@ class Notices:
         self._outgoing = outgoing
         self._said: set[tuple[int, str]] = set()
 
-    async def say(self, repository: Repository, source: Source, key: str, body: str) -> None:
-        """Answer where the source stands. The same `key` in a repository is said once."""
+    async def say(
+        self, repository: Repository, source: Source, key: str, write: Callable[[str], str]
+    ) -> None:
+        """Answer where the source stands. The same `key` in a repository is said once.
+
+        `write` makes the body from its marker, which is to be the last line.
+        """
         if (repository.id, key) in self._said:
             return
-        marker = messages.marker(f"{repository.id}", key, self._key.reveal())
-        body = f"{self._outgoing.clean(body)}\n\n{marker}"
+        marker = messages.marker(f"{repository.id}", key, self._key.reveal().encode())
+        text, _, last = write(marker).rpartition("\n")
+        body = f"{self._outgoing.clean(text)}\n{last}"
         if not await self._there(repository, source, marker):
             try:
                 await self._post(repository, source, body)

@@ -38,17 +38,18 @@ from orchestrator.session.effects import (
     SetLabel,
     ShowFinal,
     StartCheck,
+    pull_request_key,
 )
 from orchestrator.session.state import Turn
 from orchestrator.session.values import (
     Home,
-    Outcome,
     PullRequest,
     Source,
     SourceKind,
     Work,
     parse_session_id,
 )
+from orchestrator.session.view import TurnView
 from orchestrator.settle import EffectImpossible
 
 log = structlog.get_logger()
@@ -117,12 +118,14 @@ class Showing:
             case OpenPullRequest(turn=turn):
                 return await self._open_pull_request(repository, s, turn)
             case ReplyResult(turn=turn, key=key):
-                text = messages.result_reply(view(s, turn), self._clock.now())
-                prompt = _turn(s, turn).prompt
-                return await self._reply(repository, s, prompt.source, key, text, again)
+                marker = self._marker(s, key)
+                body = messages.result(view(s, turn), shown_turn(s, turn), marker=marker)
+                source = turn_of(s, turn).prompt.source
+                return await self._reply(repository, s, source, self._cleaned(body), marker, again)
             case Reply(source=source, text=text, key=key, to=to):
-                body = messages.reply_to(to.login, text)
-                return await self._reply(repository, s, source, key, body, again)
+                marker = self._marker(s, key)
+                body = messages.reply(text, login=to.login, marker=marker)
+                return await self._reply(repository, s, source, self._cleaned(body), marker, again)
 
     async def repository(self, s: Session) -> Repository:
         assert s.opened is not None
@@ -131,8 +134,12 @@ class Showing:
     def render(self, s: Session) -> str:
         """The status comment: cleaned, under GitHub's limit, its signed marker the last line."""
         marker = self._marker(s, STATUS_KEY)
-        text = messages.status_comment(view(s), self._clock.now())
-        return f"{self._outgoing.clean(text)}\n\n{marker}"
+        return self._cleaned(messages.status(view(s), now=self._clock.now(), marker=marker))
+
+    def _cleaned(self, body: str) -> str:
+        """All but the marker, which is the last line and no secret."""
+        text, _, marker = body.rpartition("\n")
+        return f"{self._outgoing.clean(text)}\n{marker}"
 
     async def edit_status(self, s: Session, body: str) -> None:
         """The one edit that the publisher makes."""
@@ -143,7 +150,7 @@ class Showing:
         await repository.edit_comment(int(comment), body)
 
     def _marker(self, s: Session, key: str) -> str:
-        return messages.marker(s.id, key, self._key.reveal())
+        return messages.marker(s.id, key, self._key.reveal().encode())
 
     async def _comment_once(
         self,
@@ -170,13 +177,11 @@ class Showing:
         repository: Repository,
         s: Session,
         source: Source,
-        key: str,
-        text: str,
+        body: str,
+        marker: str,
         again: bool,
     ) -> str:
         """In the thread where it was asked; a review comment's answer stays in its thread."""
-        marker = self._marker(s, key)
-        body = f"{self._outgoing.clean(text)}\n\n{marker}"
         if source.kind is not SourceKind.REVIEW_COMMENT:
             return await self._comment_once(repository, s, source.thread, body, marker, again)
         if again:
@@ -190,6 +195,13 @@ class Showing:
             # The review thread was deleted: the answer still reaches the pull request.
             return await self._comment_once(repository, s, source.thread, body, marker, again)
         return str(reply.id)
+
+    def _output(self, text: messages.CheckText) -> CheckOutput:
+        return CheckOutput(
+            title=self._outgoing.clean(text.title),
+            summary=self._outgoing.clean(text.summary),
+            text=self._outgoing.clean(text.text),
+        )
 
     async def _set_label(self, repository: Repository, s: Session, *, working: bool) -> str:
         if working:
@@ -216,23 +228,22 @@ class Showing:
             for run in await repository.check_runs(head, CHECK_NAME):
                 if run.external_id == external:
                     return str(run.id)
-        title, summary = messages.check_output(view(s), self._clock.now())
+        output = self._output(messages.check_started(view(s, turn), shown_turn(s, turn)))
         run = await repository.create_check_run(
             name=CHECK_NAME,
             head_sha=head,
             external_id=external,
             status="in_progress",
-            output=CheckOutput(title=title, summary=self._outgoing.clean(summary)),
+            output=output,
         )
         return str(run.id)
 
     async def _finish_check(self, repository: Repository, s: Session, effect: FinishCheck) -> str:
         """The run that was started is completed; a head that moved gets one of its own, since a
         check belongs to one commit."""
-        turn = _turn(s, effect.turn)
-        conclusion = _CONCLUSIONS[turn.outcome or Outcome.FAILED]
-        title, summary = messages.check_output(view(s, effect.turn), self._clock.now())
-        output = CheckOutput(title=title, summary=self._outgoing.clean(summary))
+        turn = shown_turn(s, effect.turn)
+        conclusion = messages.conclusion(turn)
+        output = self._output(messages.check_finished(view(s, effect.turn), turn))
         if effect.check_run:
             await repository.update_check_run(
                 int(effect.check_run), status="completed", conclusion=conclusion, output=output
@@ -262,14 +273,19 @@ class Showing:
         pull = await self._open_pull(repository, work.branch)
         if pull is None:
             template = await self._template(repository)
-            shown = view(s)
-            title = messages.pull_request_title(shown)
-            body = messages.pull_request_body(shown, template=template)
-            marker = self._marker(s, f"turn/{number}/pull-request")
+            shown, turn = view(s, number), shown_turn(s, number)
+            title = messages.pull_request_title(shown, turn, commit_subject=work.subject)
+            body = messages.pull_request_body(
+                shown,
+                turn,
+                marker=self._marker(s, pull_request_key(number)),
+                asked_at=turn_of(s, number).prompt.source.url,
+                template=messages.Template(text=template) if template else None,
+            )
             try:
                 pull = await repository.create_pull(
                     title=self._outgoing.clean(title),
-                    body=f"{self._outgoing.clean(body)}\n\n{marker}",
+                    body=self._cleaned(body),
                     head=work.branch,
                     base=s.opened.plan.base_branch,
                     draft=s.opened.plan.pull_request == "draft",
@@ -298,15 +314,6 @@ class Showing:
             return None
 
 
-_CONCLUSIONS = {
-    Outcome.SUCCEEDED: "success",
-    Outcome.FAILED: "failure",
-    Outcome.STOPPED: "cancelled",
-    Outcome.TIMED_OUT: "timed_out",
-    Outcome.OUT_OF_BUDGET: "action_required",
-}
-
-
 def _subject(source: Source) -> Subject:
     match source.kind:
         case SourceKind.ISSUE | SourceKind.PULL_REQUEST:
@@ -319,8 +326,14 @@ def _subject(source: Source) -> Subject:
             return OnReview(id=source.id)
 
 
-def _turn(s: Session, number: int) -> Turn:
+def turn_of(s: Session, number: int) -> Turn:
     return next(turn for turn in s.turns if turn.number == number)
+
+
+def shown_turn(s: Session, number: int) -> TurnView:
+    turn = view(s, number).turn
+    assert turn is not None
+    return turn
 
 
 def newest_work(s: Session) -> Work | None:

@@ -85,6 +85,7 @@ def _apply(s: Session, event: Event) -> Session:
                 note=event.note,
                 launch_seconds=event.seconds,
                 launched_at=event.at,
+                workspace_present=event.workspace_present,
             )
             launches = max(s.launches, event.launch)
             return replace(s, sandbox=sandbox, launches=launches, lost="")

@@ -68,6 +68,7 @@ class Sandbox:
     note: str
     launch_seconds: float
     launched_at: datetime
+    workspace_present: bool = True
     upto: int = 0
     """The last report that is safe with us."""
     ready_at: datetime | None = None

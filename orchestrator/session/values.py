@@ -171,6 +171,8 @@ class Work:
     files: tuple[ChangedFile, ...] = ()
     note: str = ""
     """Said to people: the branch moved, files were left out, changes were not committed."""
+    subject: str = ""
+    """Of the turn's first commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

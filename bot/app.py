@@ -1,0 +1,348 @@
+"""The composition root: everything is built here, started in order, and let go in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import structlog
+from aiohttp import web
+from orchestrator.outgoing import Outgoing
+from orchestrator.stores.branches import Branches
+from orchestrator.stores.journal import Journal
+from orchestrator.stores.journaled import JournaledStore
+from orchestrator.working import Working
+
+from bot.intake import Intake
+from bot.metrics import Metrics
+from bot.settings import Settings
+from bot.webhook import MAX_BODY, Webhook
+from orchestrator.access import Access
+from orchestrator.agents import Agents
+from orchestrator.asking import Asking, Deployment
+from orchestrator.clock import SystemClock
+from orchestrator.engine import Engine
+from orchestrator.gateway import Gateway, Upstream, anthropic, openai, opencode
+from orchestrator.github.app import AppIdentity
+from orchestrator.github.client import GitHub
+from orchestrator.github.endpoints import Endpoints
+from orchestrator.github.errors import GitHubError, RateLimited, TryLater
+from orchestrator.github.values import AppInfo
+from orchestrator.notices import Notices
+from orchestrator.performing import Performing
+from orchestrator.ports import Clock
+from orchestrator.publisher import EditFailed, EditRefused, Publisher
+from orchestrator.repo_config import RepoConfigs
+from orchestrator.secret import Secret
+from orchestrator.session import Session
+from orchestrator.session.effects import STATUS_KEY
+from orchestrator.session.events import Event, ModelCallSettled, TurnEnded
+from orchestrator.session.values import RepositoryId, parse_session_id
+from orchestrator.settle import Settler
+from orchestrator.showing import Showing
+from orchestrator.sweeper import Sweeper
+from orchestrator.triggers import BotIdentity
+from sandbox.provider import Provider
+from sandbox.providers.local import LocalProvider
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a test or the demo may give in place of what the settings would build."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    provider: Provider | None = None
+    agents: Agents | None = None
+    upstreams: Sequence[Upstream] | None = None
+    listeners: Sequence[Callable[[Session, Sequence[Event]], None]] = ()
+
+
+class Server:
+    """One running server. `start` returns when it is ready; `close` drains and lets go.
+
+    Sandboxes outlive `close`: the next server on the same data directory takes them up again.
+    """
+
+    def __init__(self, settings: Settings, outgoing: Outgoing, parts: Parts | None = None) -> None:
+        self._settings = settings
+        self._outgoing = outgoing
+        self._parts = parts or Parts()
+        self._stack = contextlib.AsyncExitStack()
+        self.metrics = Metrics()
+        self.ready = False
+        self.port = 0
+        self.info: AppInfo
+        self.engine: Engine
+        self.intake: Intake
+        self.settler: Settler
+        self.journal: Journal
+        self.access: Access
+        self.provider: Provider
+
+    async def start(self) -> None:
+        """Raises a `SetupError` in words where the App is not as configured."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def close(self) -> None:
+        self.ready = False
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        settings, clock, stack = self._settings, self._parts.clock, self._stack
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        models = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+        github, self.info = await self._github(http)
+        stack.push_async_callback(github.close)
+        self.access = Access(github)
+        marker_key = _state_key(settings)
+
+        self.journal = await Journal.open(settings.data / "journal.sqlite3")
+        stack.push_async_callback(self.journal.close)
+        branches = Branches(
+            root=settings.data / "state",
+            access=self.access,
+            key=marker_key,
+            clean=self._outgoing.clean,
+            identity=self.info,
+        )
+        store = JournaledStore(self.journal, branches.of)
+        stack.push_async_callback(store.drain)
+        self.engine = Engine(store)
+        for listener in self._parts.listeners:
+            self.engine.listen(listener)
+
+        publisher = Publisher(
+            render=lambda s: showing.render(s),
+            edit=lambda s, body: _edit(showing, clock, s, body),
+            budget_of=lambda s: str(self.access.installation(parse_session_id(s.id)[0])),
+            clock=clock,
+        )
+        stack.push_async_callback(publisher.close)
+        showing = Showing(
+            engine=self.engine,
+            access=self.access,
+            publisher=publisher,
+            outgoing=self._outgoing,
+            marker_key=marker_key,
+            clock=clock,
+        )
+        self.engine.listen(lambda session, events: self._told(publisher, session, events))
+        self.provider = self._parts.provider or await self._local_provider()
+        working = Working(
+            engine=self.engine,
+            access=self.access,
+            provider=self.provider,
+            agents=self._parts.agents or agents_from(settings),
+            gateway=Gateway(
+                session=models,
+                upstreams=self._parts.upstreams or upstreams_from(settings),
+                clock=clock,
+            ),
+            clean=self._outgoing.clean,
+            mirrors=settings.data / "mirrors",
+            deployment=_deployment_name(settings),
+            clock=clock,
+        )
+        performing = Performing(
+            showing=showing, working=working, clock=clock, observe=self.metrics.effect
+        )
+        self.settler = Settler(self.engine, performing, clock)
+        stack.push_async_callback(self.settler.close)
+        identity = BotIdentity(
+            name=settings.name or self.info.slug,
+            app_id=self.info.id,
+            bot_user_id=self.info.bot_user_id or 0,
+        )
+        asking = Asking(
+            engine=self.engine,
+            access=self.access,
+            configs=RepoConfigs(clock),
+            notices=Notices(
+                marker_key=marker_key,
+                outgoing=self._outgoing,
+                bot_user_id=identity.bot_user_id,
+            ),
+            bot=identity,
+            deployment=Deployment(model=settings.model),
+            clock=clock,
+        )
+        self.intake = Intake(journal=self.journal, asking=asking, clock=clock, metrics=self.metrics)
+        stack.push_async_callback(self.intake.drain)
+        await self._take_up(store)
+        await self._listen()
+
+    async def _github(self, http: aiohttp.ClientSession) -> tuple[GitHub, AppInfo]:
+        """The slug is GitHub's to tell: it is learned first, then everything is called by it."""
+        settings = self._settings
+
+        def client(slug: str) -> GitHub:
+            return GitHub(
+                endpoints=Endpoints(
+                    api_url=settings.api_url,
+                    graphql_url=settings.graphql_url,
+                    server_url=settings.server_url,
+                ),
+                identity=AppIdentity(
+                    app_id=settings.app_id,
+                    client_id=settings.client_id,
+                    private_key=settings.private_key,
+                    slug=slug,
+                ),
+                session=http,
+                clock=self._parts.clock,
+                on_secret=self._outgoing.learn,
+                observe=self.metrics.github,
+            )
+
+        slug = await client("").discover_slug()
+        github = client(slug)
+        info = await github.verify_app()
+        log.info("app", slug=info.slug, id=info.id, events=",".join(info.events))
+        return github, info
+
+    async def _local_provider(self) -> Provider:
+        provider = LocalProvider(
+            self._settings.data / "sandboxes", tools=self._settings.tools, log=log
+        )
+        self._stack.push_async_callback(provider.close)
+        for problem in await provider.preflight():
+            log.warning("sandbox_problem", problem=str(problem))
+        return provider
+
+    async def _take_up(self, store: JournaledStore) -> None:
+        """Everything that an earlier server left open goes on."""
+
+        async def repositories() -> Iterable[RepositoryId]:
+            return await store.repositories()
+
+        sweeper = Sweeper(
+            engine=self.engine,
+            settler=self.settler,
+            clock=self._parts.clock,
+            repositories=repositories,
+        )
+        found = await sweeper.sweep()
+        task = asyncio.create_task(sweeper.run(), name="sweeper")
+        self._stack.push_async_callback(_cancel, task)
+        waiting = await self.intake.resume()
+        log.info("taken_up", sessions=found, deliveries=waiting)
+
+    async def _listen(self) -> None:
+        app = web.Application(client_max_size=MAX_BODY)
+        webhook = Webhook(
+            secrets=self._settings.webhook_secrets,
+            take=self.intake.take,
+            now=self._parts.clock.now,
+        )
+        app.router.add_post("/webhooks/github", webhook.handle)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/metrics", self._metrics)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self._settings.host, self._settings.port)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        self.ready = True
+        log.info("ready", host=self._settings.host, port=self.port)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        journal = "ok" if self.journal.healthy else "failing"
+        good = self.ready and self.journal.healthy
+        body = {
+            "status": "ok" if good else "failing",
+            "app": self.info.slug,
+            "journal": journal,
+            "open_sessions": len(self.settler.kept()),
+        }
+        return web.json_response(body, status=200 if good else 503)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        self.metrics.open_sessions(len(self.settler.kept()))
+        body, content_type = self.metrics.text()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    def _told(self, publisher: Publisher, session: Session, events: Sequence[Event]) -> None:
+        for event in events:
+            match event:
+                case TurnEnded(outcome=outcome):
+                    self.metrics.turn(outcome)
+                case ModelCallSettled(usage=usage):
+                    self.metrics.cost(usage.microdollars)
+                case _:
+                    pass
+        if session.ref(STATUS_KEY) is not None:
+            publisher.show(session)
+
+
+async def _edit(showing: Showing, clock: Clock, session: Session, body: str) -> None:
+    try:
+        await showing.edit_status(session, body)
+    except RateLimited as error:
+        raise EditRefused((error.until - clock.now()).total_seconds()) from error
+    except TryLater as error:
+        raise EditRefused(5.0) from error
+    except GitHubError as error:
+        raise EditFailed(str(error)) from error
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _deployment_name(settings: Settings) -> str:
+    """Tags our sandboxes among those of other deployments on the same provider."""
+    return hashlib.sha256(f"{settings.app_id}/{settings.data}".encode()).hexdigest()[:16]
+
+
+def _state_key(settings: Settings) -> Secret:
+    """The configured one, else one made and kept beside the journal."""
+    if settings.state_key is not None:
+        return settings.state_key
+    path: Path = settings.data / "state.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32), encoding="ascii")
+        log.warning(
+            "state_key_made",
+            path=str(path),
+            advice="set OPENINSPECT_STATE_KEY to its content, so that it survives this disk",
+        )
+    return Secret(path.read_text(encoding="ascii").strip())
+
+
+def agents_from(settings: Settings) -> Agents:
+    opencode_program = None
+    if settings.tools is not None:
+        found = settings.tools / "bin" / "opencode"
+        opencode_program = found.resolve() if found.exists() else None
+    return Agents(opencode=opencode_program, default_model=settings.model, command=settings.agent)
+
+
+def upstreams_from(settings: Settings) -> Sequence[Upstream]:
+    return (
+        anthropic(settings.anthropic.key, settings.anthropic.base_url),
+        openai(settings.openai.key, settings.openai.base_url),
+        opencode(settings.opencode.key, settings.opencode.base_url),
+    )
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Every live secret of the deployment, for the one place where text leaves."""
+    keys = (settings.anthropic.key, settings.openai.key, settings.opencode.key)
+    held = (settings.private_key, settings.state_key, *settings.webhook_secrets, *keys)
+    return [secret.reveal() for secret in held if secret]

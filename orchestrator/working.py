@@ -1,0 +1,378 @@
+"""The effects on sandboxes: launch, hand over the prompt, stop, take the work out, let go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from orchestrator.access import Access
+from orchestrator.agents import Agents, NoAgent
+from orchestrator.attend import Attendant, BootPlan
+from orchestrator.courier import (
+    AlreadyThere,
+    CourierRefused,
+    Mirror,
+    Mirrors,
+    Moved,
+    Pushed,
+    Rejected,
+    TakePolicy,
+    bring,
+    push,
+    remote_tip,
+    send_repository,
+    take,
+)
+from orchestrator.engine import Engine
+from orchestrator.gateway import Gateway
+from orchestrator.github.repository import Repository
+from orchestrator.metering import SessionMeter
+from orchestrator.ports import Clock
+from orchestrator.session import Session, SessionId
+from orchestrator.session.commands import (
+    NoteHanded,
+    NoteLaunched,
+    NoteReleased,
+    NoteWork,
+    NoteWorkRefused,
+)
+from orchestrator.session.effects import (
+    HandPrompt,
+    LaunchSandbox,
+    ReleaseSandbox,
+    StopAgent,
+    TakeWork,
+)
+from orchestrator.session.state import Turn
+from orchestrator.session.values import Person, Work, parse_session_id
+from orchestrator.settle import EffectImpossible
+from orchestrator.showing import newest_work
+from orchestrator.telling import Telling
+from sandbox.commands import Boot, GitIdentity, Prompt, Script, StopTurn
+from sandbox.provider import Link, Provider, SandboxGone, SnapshotMissing
+from sandbox.spec import Checkout, Resources, SandboxId, SandboxSpec, SnapshotId
+
+log = structlog.get_logger()
+
+SETUP = ".openinspect/setup.sh"
+START = ".openinspect/start.sh"
+
+
+class Working:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        access: Access,
+        provider: Provider,
+        agents: Agents,
+        gateway: Gateway,
+        clean: Callable[[str], str],
+        mirrors: Path,
+        deployment: str,
+        clock: Clock,
+    ) -> None:
+        self._engine = engine
+        self._access = access
+        self._provider = provider
+        self._agents = agents
+        self._gateway = gateway
+        self._clean = clean
+        self._mirrors = Mirrors(mirrors)
+        self._deployment = deployment
+        self._clock = clock
+        self._telling = Telling(access)
+        self._attendants: dict[SessionId, Attendant] = {}
+
+    def attend(self, s: Session) -> None:
+        """Listen to the session's live sandbox; to no other."""
+        attendant = self._attendants.get(s.id)
+        box = s.sandbox
+        if attendant is not None and (box is None or box.launch != attendant.launch):
+            attendant.task.cancel()
+            del self._attendants[s.id]
+            attendant = None
+        if box is not None and (attendant is None or attendant.task.done()):
+            self._attendants[s.id] = Attendant(
+                session=s.id,
+                launch=box.launch,
+                sandbox=SandboxId(box.id),
+                engine=self._engine,
+                provider=self._provider,
+                clock=self._clock,
+                handlers={
+                    "http": self._gateway.handler_for(SessionMeter(self._engine, s.id, self._clock))
+                },
+                boot_plan=self._boot_plan,
+                clean=self._clean,
+            )
+
+    async def dismiss(self, session: SessionId) -> None:
+        attendant = self._attendants.pop(session, None)
+        if attendant is not None:
+            await attendant.close()
+
+    async def launch(self, s: Session, effect: LaunchSandbox) -> str:
+        assert s.opened is not None
+        started = time.monotonic()
+        plan = s.opened.plan
+        repository = await self._repository(s)
+        mirror = self._mirrors.of(repository.id)
+        commit = await self._start_commit(repository, mirror, s)
+        try:
+            programs = self._agents.programs(plan)
+        except NoAgent as error:
+            raise EffectImpossible(str(error)) from error
+        launched = await self._provider.launch(
+            SandboxSpec(
+                name=f"{s.id}-{effect.launch}",
+                tags={"deployment": self._deployment, "session": s.id},
+                checkout=Checkout(mirror=mirror.path, commit=commit),
+                snapshot=SnapshotId(effect.snapshot) if effect.snapshot else None,
+                resources=Resources(
+                    cpu=plan.cpu,
+                    memory_mib=plan.memory_mib,
+                    lifetime_seconds=plan.lifetime_seconds,
+                ),
+                programs=programs,
+            )
+        )
+        await self._engine.tell(
+            s.id,
+            NoteLaunched(
+                at=self._clock.now(),
+                launch=effect.launch,
+                sandbox=launched.id,
+                workspace_present=launched.workspace_present,
+                restored=launched.restored,
+                base=commit,
+                note=launched.note,
+                seconds=time.monotonic() - started,
+            ),
+        )
+        return launched.id
+
+    async def hand(self, s: Session, effect: HandPrompt) -> str:
+        """The prompt is told once per turn number, however often it is sent."""
+        turn = _turn(s, effect.turn)
+        link = await self._link(s, effect.launch)
+        moved = await self._bring_what_moved(s, link)
+        resumed = turn.number > 1 and _remembers(s, effect.launch)
+        text = await self._telling.prompt_text(s, turn, moved=moved, resumed=resumed)
+        await link.send(
+            Prompt(
+                turn=turn.number,
+                text=text,
+                author=identity_of(turn.prompt.author),
+                model=turn.prompt.model,
+                effort=turn.prompt.effort,
+            )
+        )
+        await self._engine.tell(
+            s.id, NoteHanded(at=self._clock.now(), turn=turn.number, launch=effect.launch)
+        )
+        return ""
+
+    async def stop(self, s: Session, effect: StopAgent) -> str:
+        link = await self._link(s, effect.launch)
+        await link.send(StopTurn(turn=effect.turn))
+        return ""
+
+    async def take(self, s: Session, effect: TakeWork) -> str:
+        """Commits out of the sandbox, looked at, and onto the session's branch and no other."""
+        turn = _turn(s, effect.turn)
+        repository = await self._repository(s)
+        try:
+            work = await self._take(s, turn, effect, repository)
+        except CourierRefused as refused:
+            await self._engine.tell(
+                s.id,
+                NoteWorkRefused(at=self._clock.now(), turn=turn.number, reason=str(refused)),
+            )
+            return ""
+        await self._engine.tell(s.id, NoteWork(at=self._clock.now(), turn=turn.number, work=work))
+        return work.head if work is not None else ""
+
+    async def release(self, s: Session, effect: ReleaseSandbox) -> str:
+        sandbox = SandboxId(effect.sandbox)
+        snapshot: str | None = None
+        if effect.keep:
+            try:
+                snapshot = await self._provider.snapshot(sandbox)
+            except (SandboxGone, SnapshotMissing) as error:
+                log.warning("snapshot_failed", session=s.id, reason=str(error))
+        attendant = self._attendants.get(s.id)
+        if attendant is not None and attendant.launch == effect.launch:
+            del self._attendants[s.id]
+            await attendant.close()
+        await self._provider.terminate(sandbox)
+        before = s.snapshot
+        await self._engine.tell(
+            s.id, NoteReleased(at=self._clock.now(), launch=effect.launch, snapshot=snapshot)
+        )
+        if snapshot is not None and before is not None and before != snapshot:
+            await self._provider.delete_snapshot(SnapshotId(before))
+        return snapshot or ""
+
+    async def _repository(self, s: Session) -> Repository:
+        assert s.opened is not None
+        return await self._access.repository(parse_session_id(s.id)[0], s.opened.repository)
+
+    async def _link(self, s: Session, launch: int) -> Link:
+        attendant = self._attendants.get(s.id)
+        if attendant is None or attendant.launch != launch:
+            raise SandboxGone("nobody listens to this sandbox yet")
+        return await attendant.link()
+
+    async def _start_commit(self, repository: Repository, mirror: Mirror, s: Session) -> str:
+        """Where the work goes on: the session's branch if it is there, else the base branch."""
+        assert s.opened is not None
+        branch = branch_of(s)
+        base = s.opened.plan.base_branch
+        tip = await repository.branch_head(branch)
+        name = branch if tip is not None else base
+        commit = tip or await repository.branch_head(base)
+        if commit is None:
+            raise EffectImpossible(
+                f"The branch `{base}` does not exist (`base_branch` in the configuration)."
+            )
+        credentials = await repository.git_credentials(write=False)
+        await mirror.fetch(credentials, branches=_unique(name, base), commits=[commit])
+        return commit
+
+    async def _boot_plan(self, s: Session) -> BootPlan:
+        assert s.opened is not None
+        box = s.sandbox
+        if box is None:
+            raise SandboxGone("the sandbox was let go")
+        plan = s.opened.plan
+        boot = Boot(
+            mode="snapshot_restore" if box.restored else "fresh",
+            branch=branch_of(s),
+            commit=box.base,
+            pack_follows=not box.workspace_present,
+            setup=Script(path=SETUP, timeout_seconds=plan.setup_seconds),
+            start=Script(path=START, timeout_seconds=plan.start_seconds),
+            agent=self._agents.program(plan, s.agent_session if box.restored else None),
+        )
+        if box.workspace_present:
+            return BootPlan(boot=boot, send_repository=None)
+        mirror = self._mirrors.of(parse_session_id(s.id)[0])
+
+        async def send(link: Link) -> None:
+            await send_repository(link, mirror, branch=branch_of(s), commit=box.base)
+
+        return BootPlan(boot=boot, send_repository=send)
+
+    async def _bring_what_moved(self, s: Session, link: Link) -> str:
+        """Commits that others pushed to the branch since the last turn, brought into the sandbox;
+        a sentence for the agent, or empty where nothing moved."""
+        known = known_head(s)
+        if known is None:
+            return ""
+        repository = await self._repository(s)
+        branch = branch_of(s)
+        tip = await repository.branch_head(branch)
+        if tip is None or tip == known:
+            return ""
+        mirror = self._mirrors.of(repository.id)
+        credentials = await repository.git_credentials(write=False)
+        await mirror.fetch(credentials, branches=[branch], commits=[tip])
+        await bring(link, mirror, branch=branch, commit=tip, have=known)
+        return (
+            f"Others have pushed to `{branch}` meanwhile: its head is now {tip[:12]}, here as"
+            f" `origin/{branch}`. Before anything else run `git rebase origin/{branch}`."
+        )
+
+    async def _take(
+        self, s: Session, turn: Turn, effect: TakeWork, repository: Repository
+    ) -> Work | None:
+        assert s.opened is not None
+        link = await self._link(s, effect.launch)
+        mirror = self._mirrors.of(repository.id)
+        branch = branch_of(s)
+        known = known_head(s)
+        taken = await take(
+            link,
+            mirror=mirror,
+            turn=turn.number,
+            base=known or (s.sandbox.base if s.sandbox is not None else ""),
+            commit_message=effect.commit_message,
+            policy=TakePolicy(author=identity_of(turn.prompt.author), people=_people(s)),
+        )
+        if taken is None:
+            return None
+        plan = s.opened.plan
+        credentials = await repository.git_credentials(write=True)
+        for target in (branch, f"{branch}-{turn.number}", f"{branch}-{turn.number}-{s.version}"):
+            expected = await remote_tip(credentials, target)
+            outcome = await push(
+                credentials,
+                taken,
+                branch=target,
+                expected=expected,
+                allowed=allowed_branches(s, plan.branch_prefix),
+            )
+            match outcome:
+                case Pushed() | AlreadyThere():
+                    note = taken.note
+                    if target != branch:
+                        moved = f"`{branch}` had moved, so this is on `{target}`."
+                        note = f"{note} {moved}".strip()
+                    return taken.work(branch=target, note=note)
+                case Rejected(reason=reason):
+                    raise CourierRefused(reason)
+                case Moved():
+                    continue
+        raise CourierRefused(f"`{branch}` keeps moving, and so do the branches beside it.")
+
+
+def _turn(s: Session, number: int) -> Turn:
+    return next(turn for turn in s.turns if turn.number == number)
+
+
+def _unique(*names: str) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def branch_of(s: Session) -> str:
+    """Where work goes: the branch of what was pushed last, else the one the session opened with."""
+    assert s.opened is not None
+    work = newest_work(s)
+    return work.branch if work is not None else s.opened.branch
+
+
+def known_head(s: Session) -> str | None:
+    """The head of the branch as this session left it; None before its first push."""
+    work = newest_work(s)
+    return work.head if work is not None else None
+
+
+def _remembers(s: Session, launch: int) -> bool:
+    """Whether the agent in this sandbox has the session's earlier turns in mind."""
+    box = s.sandbox
+    if box is None or box.launch != launch:
+        return False
+    if box.restored:
+        return box.resumed
+    handed = [t for t in s.turns if t.handed_at is not None and t.handed_at >= box.launched_at]
+    return bool(handed)
+
+
+def _people(s: Session) -> tuple[GitIdentity, ...]:
+    """Everyone who has prompted this session: their commits of earlier turns are theirs."""
+    return tuple(dict.fromkeys(identity_of(turn.prompt.author) for turn in s.turns))
+
+
+def identity_of(person: Person) -> GitIdentity:
+    """GitHub's no-reply address, which links the commit to the account and tells no e-mail.
+
+    https://docs.github.com/account-and-profile/reference/email-addresses-reference
+    """
+    return GitIdentity(
+        name=person.name or person.login,
+        email=f"{person.id}+{person.login}@users.noreply.github.com",
+    )
