@@ -202,10 +202,14 @@ def _remarks(thread: ThreadTold, ask: Ask, sealed: Sealed) -> list[str]:
         kept.insert(0, part)
     notes = []
     if len(kept) < len(before):
-        notes.append(f"{len(before) - len(kept)} older comments are left out for their size.")
+        notes.append(f"{_comments(len(before) - len(kept), 'older ')} left out for size.")
     if later:
-        notes.append(f"{later} comments written or edited after this was asked are left out.")
+        notes.append(f"{_comments(later)} written or edited after this was asked: left out.")
     return [*notes, *kept]
+
+
+def _comments(number: int, which: str = "") -> str:
+    return f"{number} {which}{'comment' if number == 1 else 'comments'}"
 
 
 def _place(ask: Ask, sealed: Sealed) -> list[str]:

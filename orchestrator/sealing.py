@@ -22,10 +22,11 @@ def sealing(texts: Sequence[str]) -> Sealed:
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    word = digest.hexdigest()[:12]
-    while any(word in text for text in texts):
+    shown = [canonicalise(text).text for text in texts]
+    word = digest.hexdigest()[:16]
+    while any(word in text for text in (*texts, *shown)):
         digest.update(word.encode())
-        word = digest.hexdigest()[:12]
+        word = digest.hexdigest()[:16]
     return Sealed(word=word)
 
 
