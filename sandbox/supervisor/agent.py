@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import time
-from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ..strict_json import JsonObject
 from .acp import PROTOCOL_VERSION, AcpClient, AcpError, AgentGone
 from .clipping import clipped
 from .options import Choice, Options
-from .processes import kill_group, kill_marked, kill_tree, spawn
+from .processes import Child, kill_group, kill_marked, kill_tree, spawn
 from .scripts import Tail
 
 HANDSHAKE_SECONDS = 90.0
@@ -33,7 +32,7 @@ class AgentProcess:
 
     def __init__(
         self,
-        process: Process,
+        process: Child,
         workspace: Path,
         mark: str,
         on_update: Callable[[JsonObject], None],
@@ -76,7 +75,6 @@ class AgentProcess:
                 cwd=workspace,
                 env={**env, _MARK: mark},
                 stdin=asyncio.subprocess.PIPE,
-                limit=1 << 20,
             )
         except (OSError, ValueError) as error:
             raise AgentFailed(f"the agent does not start: {clipped(str(error), 500)}") from error
@@ -237,7 +235,7 @@ class AgentProcess:
 
         A program that it left behind may hold the pipes open, so their end is not waited for.
         """
-        waiting = asyncio.create_task(self._process.wait())
+        waiting = asyncio.create_task(self._process.exit_code())
         await asyncio.wait({waiting, self._reading}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({waiting, self._reading, self._errors}, timeout=0.3)
         if waiting.done():
@@ -249,5 +247,4 @@ class AgentProcess:
         for task in (self._reading, self._errors):
             task.cancel()
         await asyncio.wait({self._reading, self._errors})
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        await self._process.end()

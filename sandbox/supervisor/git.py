@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
 
 from .clipping import last_lines
-from .processes import kill_tree, spawn
+from .processes import Child, spawn
 
 SECONDS = 120.0
 _MAX_OUTPUT = 8 << 20
@@ -58,7 +56,7 @@ class Git:
         except TimeoutError:
             raise GitFailed(f"git {arguments[0]} took longer than {seconds:.0f} s") from None
         finally:
-            await end(process)
+            await process.end()
         if len(out) > _MAX_OUTPUT:
             raise GitFailed(f"git {arguments[0]} said too much")
         if process.returncode:
@@ -74,7 +72,7 @@ class Git:
 
     async def start(
         self, *arguments: str, env: Mapping[str, str] | None = None, stderr: int | None = None
-    ) -> Process:
+    ) -> Child:
         """git with all three pipes open; the caller ends it. Raises `GitFailed`."""
         try:
             return await spawn(
@@ -86,14 +84,6 @@ class Git:
             )
         except OSError as error:
             raise GitFailed(f"git does not start: {error.strerror}") from error
-
-
-async def end(process: Process) -> None:
-    """Make sure that `process` and its children are gone."""
-    if process.returncode is None:
-        kill_tree(process.pid)
-        with contextlib.suppress(ProcessLookupError):
-            await process.wait()
 
 
 def words(stderr: bytes) -> str:

@@ -12,17 +12,65 @@ import ctypes
 import os
 import signal
 import time
-from asyncio.subprocess import Process
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
+_LIMIT = 1 << 18
 
 
 def become_subreaper() -> None:
     """Orphans inside the sandbox come to us (prctl(2)); best effort, pid 1 has them anyway."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class _Watched(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells when the process itself has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=_LIMIT, loop=asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
+class Child:
+    """A process that we have started, in a session and group of its own.
+
+    `asyncio`'s own `wait` returns only when the pipes are closed too, and a program that was left
+    behind holds them open for good.
+    """
+
+    def __init__(self, transport: asyncio.SubprocessTransport, watched: _Watched) -> None:
+        process = asyncio.subprocess.Process(transport, watched, asyncio.get_running_loop())
+        self.pid: int = process.pid
+        self.stdin = process.stdin
+        self.stdout = process.stdout
+        self.stderr = process.stderr
+        self.communicate = process.communicate
+        self._transport = transport
+        self._watched = watched
+
+    @property
+    def returncode(self) -> int | None:
+        return self._transport.get_returncode()
+
+    async def exit_code(self) -> int:
+        """Wait until the process has ended, whoever holds its pipes."""
+        await self._watched.exited.wait()
+        code = self.returncode
+        assert code is not None
+        return code
+
+    async def end(self) -> None:
+        """Make sure that it and all below it are gone, and let its pipes go."""
+        if self.returncode is None:
+            kill_tree(self.pid)
+            await self.exit_code()
+        self._transport.close()
 
 
 async def spawn(
@@ -33,10 +81,10 @@ async def spawn(
     stdin: int = asyncio.subprocess.DEVNULL,
     stdout: int = asyncio.subprocess.PIPE,
     stderr: int = asyncio.subprocess.PIPE,
-    limit: int = 1 << 16,
-) -> Process:
-    """Start a program in a session and group of its own. Raises `OSError`."""
-    return await asyncio.create_subprocess_exec(
+) -> Child:
+    """Start a program. Raises `OSError`."""
+    transport, watched = await asyncio.get_running_loop().subprocess_exec(
+        _Watched,
         *command,
         cwd=cwd,
         env=dict(env),
@@ -44,8 +92,8 @@ async def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        limit=limit,
     )
+    return Child(transport, watched)
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:

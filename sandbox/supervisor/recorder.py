@@ -49,9 +49,11 @@ class Recorder:
         self._message_id: object = None
         self._message_open = False
         self._calls: dict[str, ToolCall] = {}
+        self._names: dict[str, str] = {}
         self._told: dict[str, tuple[float, ToolCalled]] = {}
         self._late: set[str] = set()
         self._plan: PlanChanged | None = None
+        self._plan_last: PlanChanged | None = None
         self._plan_told = now - SAY_SECONDS
         self._next_beat = now + beat
         self._alive = False
@@ -125,25 +127,36 @@ class Recorder:
             self._say()
 
     def _take_call(self, update: Mapping[str, object], now: float) -> None:
-        name = update.get("toolCallId")
-        if not isinstance(name, str) or not name:
+        said = update.get("toolCallId")
+        if not isinstance(said, str) or not said:
             return
         self.produced = True
+        self._take_todos(update.get("rawInput"))
+        name = self._names.get(said, said)
         call = self._calls.get(name)
+        if call is not None and call.over:
+            if update.get("sessionUpdate") != "tool_call":
+                return
+            # Some models count their calls from 0 in every answer: an id that begins again.
+            call = None
+            name = self._names[said] = f"{said}#{len(self._calls)}"
         if call is None:
             if len(self._calls) >= CALL_BUDGET:
                 self._warn(f"more than {CALL_BUDGET} tool calls; the rest is left out")
                 return
             self._end_message()
             call = self._calls[name] = ToolCall(self._turn, name, now, self._workspace)
-        elif call.over:
-            return
         call.learn(update, now)
         told = self._told.get(name)
         if call.over or told is None or now - told[0] >= CALL_SECONDS:
             self._tell(name, now)
         else:
             self._late.add(name)
+
+    def _take_todos(self, raw_input: object) -> None:
+        """OpenCode 1.18 says its plan as a tool's input, not as a `plan` update."""
+        if isinstance(raw_input, dict) and isinstance(raw_input.get("todos"), list):
+            self._take_plan(raw_input["todos"])
 
     def _take_plan(self, entries: object) -> None:
         plan: list[tuple[str, str]] = []
@@ -161,7 +174,9 @@ class Recorder:
     def _tell_plan(self) -> None:
         if self._plan is not None:
             plan, self._plan = self._plan, None
-            self._emit(plan)
+            if plan != self._plan_last:
+                self._plan_last = plan
+                self._emit(plan)
 
     def _tell(self, name: str, now: float) -> None:
         self._late.discard(name)

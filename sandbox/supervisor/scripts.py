@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from asyncio.subprocess import STDOUT, Process
+from asyncio.subprocess import STDOUT
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from ..commands import Script
 from ..reports import ScriptFinished
 from .clipping import last_lines
-from .processes import kill_tree, spawn
+from .processes import Child, kill_tree, spawn
 
 _LINE = 4 << 10
 
@@ -67,13 +67,13 @@ class ScriptRunner:
         code: int | None = None
         try:
             async with asyncio.timeout(script.timeout_seconds):
-                code = await process.wait()
+                code = await process.exit_code()
         except TimeoutError:
             pass
         finally:
             if process.returncode is None:
                 kill_tree(process.pid)
-                await process.wait()
+                await process.exit_code()
         # A background program may hold the pipe open for good: wait for the rest, not for the end.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
@@ -83,7 +83,7 @@ class ScriptRunner:
         )
 
 
-async def _drain(process: Process, tail: Tail) -> None:
+async def _drain(process: Child, tail: Tail) -> None:
     assert process.stdout is not None
     with contextlib.suppress(OSError):
         while data := await process.stdout.read(1 << 16):

@@ -36,6 +36,7 @@ class ToolCall:
         self._paths: list[str] = []
         self._exit_code: int | None = None
         self._changed: tuple[int, int] | None = None
+        self._written_lines: int | None = None
         self._output = ""
 
     @property
@@ -54,9 +55,7 @@ class ToolCall:
         if (status := update.get("status")) in _STATUSES:
             self._status = status
             self._ended = now if self.over else None
-        raw_input = update.get("rawInput")
-        if isinstance(raw_input, dict) and self._kind == "execute":
-            self._command = _command(raw_input.get("command")) or self._command
+        self._learn_input(update.get("rawInput"))
         for location in _objects(update.get("locations")):
             self._add_path(location.get("path"))
         self._learn_content(_objects(update.get("content")))
@@ -79,6 +78,15 @@ class ToolCall:
             seconds=None if self._ended is None else max(0.0, self._ended - self._began),
             output_tail=last_lines(self._output, limit=MAX_TAIL) if shown else "",
         )
+
+    def _learn_input(self, raw_input: object) -> None:
+        if not isinstance(raw_input, dict):
+            return
+        if self._kind == "execute":
+            self._command = _command(raw_input.get("command")) or self._command
+        content = raw_input.get("content")
+        if self._kind == "edit" and isinstance(content, str):
+            self._written_lines = len(content.splitlines())
 
     def _learn_content(self, content: list[Mapping[str, object]]) -> None:
         texts = []
@@ -108,16 +116,28 @@ class ToolCall:
                 code = place.get(key)
                 if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 2**31:
                     self._exit_code = code
+            self._learn_change(place)
         for key in ("output", "error", "stdout"):
             if isinstance(text := raw_output.get(key), str) and text:
                 self._output = text[-4 * MAX_TAIL :]
                 break
 
+    def _learn_change(self, place: Mapping[str, object]) -> None:
+        """OpenCode 1.18 counts lines of an edit itself, and says whether a file it wrote is new."""
+        match place:
+            case {"filediff": {"additions": int(added), "deletions": int(removed)}}:
+                if added >= 0 and removed >= 0:
+                    self._changed = (added, removed)
+            case {"exists": False} if self._written_lines is not None:
+                self._changed = (self._written_lines, 0)
+            case _:
+                pass
+
     def _add_path(self, path: object) -> None:
         if not isinstance(path, str) or not path or len(self._paths) >= MAX_PATHS:
             return
         shown = clipped(_relative(path, self._workspace), _PATH)
-        if shown not in self._paths:
+        if shown not in (*self._paths, self._workspace):
             self._paths.append(shown)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from asyncio.subprocess import Process
 from collections.abc import Callable
 
 from ..checks import CodecError, count, optional, several, text
 from ..commands import Boot, GitIdentity
 from ..streams import CHUNK, Stream
 from ..strict_json import bytes_from_object
-from .git import SECONDS, Git, GitFailed, end, words
+from .git import Git, GitFailed, words
+from .processes import Child
 
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PACK_SECONDS = 600.0
@@ -171,12 +171,12 @@ class Workspace:
                 process.stdin.close()
                 while data := await process.stdout.read(4 * CHUNK):
                     await stream.write(data)
-                if await process.wait():
+                if await process.exit_code():
                     await stream.reset(f"git pack-objects ended with {process.returncode}")
         except TimeoutError:
             await stream.reset(f"git pack-objects took longer than {_PACK_SECONDS:.0f} s")
         finally:
-            await end(process)
+            await process.end()
 
     async def _index_pack(self, stream: Stream) -> None:
         """Store the pack that `stream` carries; nothing to do where it carries no byte."""
@@ -192,12 +192,12 @@ class Workspace:
         except TimeoutError:
             raise GitFailed(f"git index-pack took longer than {_PACK_SECONDS:.0f} s") from None
         finally:
-            await end(process)
+            await process.end()
         if process.returncode:
             raise GitFailed(f"git index-pack: {words(output) or process.returncode}")
 
 
-async def _feed(process: Process, stream: Stream, first: bytes) -> None:
+async def _feed(process: Child, stream: Stream, first: bytes) -> None:
     """Pass a whole stream on, also where git has stopped to read: it has said why."""
     assert process.stdin is not None
     data = first
@@ -210,10 +210,10 @@ async def _feed(process: Process, stream: Stream, first: bytes) -> None:
         process.stdin.close()
 
 
-async def _all_output(process: Process) -> bytes:
+async def _all_output(process: Child) -> bytes:
     assert process.stdout is not None and process.stderr is not None
     out, err = await asyncio.gather(process.stdout.read(), process.stderr.read(64 << 10))
-    await process.wait()
+    await process.exit_code()
     return err or out[-1000:]
 
 
@@ -241,6 +241,3 @@ def _identity(author: GitIdentity) -> dict[str, str]:
         "GIT_COMMITTER_NAME": author.name,
         "GIT_COMMITTER_EMAIL": author.email,
     }
-
-
-__all__ = ["SECONDS", "Workspace"]

@@ -28,7 +28,7 @@ SETUP = Script(path=".openinspect/setup.sh", timeout_seconds=20)
 START = Script(path=".openinspect/start.sh", timeout_seconds=20)
 
 
-def git(directory: Path, *arguments: str, stdin: bytes = b"") -> str:
+def run_git(directory: Path, *arguments: str, stdin: bytes = b"") -> str:
     env = {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -46,6 +46,8 @@ def git(directory: Path, *arguments: str, stdin: bytes = b"") -> str:
 
 class Bench:
     """One supervisor process, its directories, and the links to it."""
+
+    alice = ALICE
 
     def __init__(self, root: Path, zipapp: Path, stack: AsyncExitStack) -> None:
         self.run_dir = root / "run"
@@ -101,20 +103,18 @@ class Bench:
     def make_repository(self, files: Mapping[str, str] | None = None) -> str:
         """A repository in the workspace; its commit."""
         self.workspace.mkdir(parents=True, exist_ok=True)
-        git(self.workspace, "init", "-q", "-b", "main")
+        run_git(self.workspace, "init", "-q", "-b", "main")
         for name, text in {"README.md": "hello\n", **(files or {})}.items():
             path = self.workspace / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        git(self.workspace, "add", "-A")
-        git(self.workspace, "commit", "-qm", "first")
-        return git(self.workspace, "rev-parse", "HEAD")
+        run_git(self.workspace, "add", "-A")
+        run_git(self.workspace, "commit", "-qm", "first")
+        return run_git(self.workspace, "rev-parse", "HEAD")
 
     def boot(self, commit: str, *, agent: str = "obliging.py", **more: Any) -> Boot:
-        program = AgentProgram(
-            command=(sys.executable, str(AGENTS / agent), *more.pop("arguments", ())),
-            **more.pop("program", {}),
-        )
+        command = (sys.executable, str(AGENTS / agent), *more.pop("arguments", ()))
+        program = AgentProgram(**{"command": command, **more.pop("program", {})})
         return Boot(
             mode=more.pop("mode", "fresh"),
             branch=more.pop("branch", "openinspect/1"),
@@ -139,9 +139,18 @@ class Bench:
     async def until_kind(self, link: WireLink, kind: type, **options: Any) -> Any:
         return await self.until_report(link, lambda report: isinstance(report, kind), **options)
 
-    async def turn(self, link: WireLink, number: int, text: str, **more: Any) -> TurnFinished:
-        await link.send(Prompt(turn=number, text=text, author=more.pop("author", ALICE), **more))
-        finished: TurnFinished = await self.until_kind(link, TurnFinished)
+    async def turn(
+        self,
+        link: WireLink,
+        number: int,
+        text: str,
+        *,
+        patience: float = PATIENCE,
+        author: GitIdentity = ALICE,
+        **more: Any,
+    ) -> TurnFinished:
+        await link.send(Prompt(turn=number, text=text, author=author, **more))
+        finished: TurnFinished = await self.until_kind(link, TurnFinished, patience=patience)
         assert finished.turn == number
         return finished
 
@@ -172,6 +181,11 @@ async def until(condition: Callable[[], object], patience: float = PATIENCE) -> 
     async with asyncio.timeout(patience):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def git() -> Callable[..., str]:
+    return run_git
 
 
 @pytest.fixture(scope="session")
