@@ -86,11 +86,14 @@ class Caller:
         nature = Nature(method="GET", template=template, repeatable=True, new=new)
         found: list[T] = []
         with self._call(nature) as call:
-            url = with_query(filled(template, values or {}), {"per_page": 100, **(query or {})})
-            async for item in call.getiter(url, accept=ACCEPT, iterable_key=items):
-                if len(found) >= MOST_ITEMS:
+            path = filled(template, values or {})
+            url: str | None = with_query(path, {"per_page": 100, **(query or {})})
+            while url is not None:
+                data, url = await call.page(url)
+                listed = Fields(data) if items is None else Fields(data)[items]
+                found.extend(read(item) for item in listed)
+                if len(found) > MOST_ITEMS:
                     raise BadAnswer(call=nature.name, reason="a list without end")
-                found.append(read(Fields(item, f"answer[{len(found)}]")))
         return found
 
     async def page(
@@ -100,7 +103,7 @@ class Caller:
         nature = Nature(method="GET", template=template, repeatable=True)
         with self._call(nature) as call:
             url = with_query(filled(template, values or {}), query)
-            data, following, _ = await call._make_request("GET", url, {}, b"", ACCEPT)
+            data, following = await call.page(url)
             return [read(item) for item in Fields(data)], following
 
     async def write(

@@ -83,6 +83,10 @@ class GitHub(Deliveries):
         )
         super().__init__(self._calling(self._app, APP))
 
+    async def discover_slug(self) -> str:
+        """What the App is called, for a deployment that knows its number and key only."""
+        return (await self._as_app.get("/app", self._app_info)).slug
+
     async def verify_app(self) -> AppInfo:
         """Who GitHub says we are; raises a `SetupError` in words where that is not as configured.
 

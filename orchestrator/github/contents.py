@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
+from .calls import Read
 from .errors import NotFound, StateConflict
 from .fields import Fields, WrongShape
 from .grants import READ_CODE
@@ -17,6 +20,10 @@ from .place import Place
 from .values import EntryKind, File
 
 LARGEST_FILE = 1024 * 1024
+LARGEST_KEPT = 64 * 1024
+MOST_KEPT = 64
+OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+T = TypeVar("T")
 KINDS = {
     "100644": EntryKind.FILE,
     "100755": EntryKind.EXECUTABLE,
@@ -74,13 +81,27 @@ class Contents(Place):
 
     async def _entry(self, tree: str, name: str) -> Entry | None:
         try:
-            entries = await self._get(READ_CODE, "/git/trees/{tree_sha}", _entries, tree_sha=tree)
+            entries = await self._object("/git/trees/{id}", tree, _entries)
         except (NotFound, StateConflict):  # 409: the repository is empty
             return None
         return next((entry for entry in entries if entry.path == name), None)
 
     async def _blob(self, sha: str) -> bytes:
-        return await self._get(READ_CODE, "/git/blobs/{file_sha}", _content, file_sha=sha)
+        return await self._object("/git/blobs/{id}", sha, _content)
+
+    async def _object(self, path: str, id: str, read: Read[T]) -> T:
+        """Asked for once, where `id` is a whole object id: the first of many sessions on a commit
+        reads its configuration, the others have it."""
+        objects, key = self._known.objects, path.replace("{id}", id)
+        if key in objects:
+            objects.move_to_end(key)
+            return cast("T", objects[key])
+        found = await self._get(READ_CODE, path, read, id=id)
+        if OBJECT_ID.fullmatch(id) and not (isinstance(found, bytes) and len(found) > LARGEST_KEPT):
+            objects[key] = found
+            while len(objects) > MOST_KEPT:
+                objects.popitem(last=False)
+        return found
 
 
 def _target(data: Fields) -> str:

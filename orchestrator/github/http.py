@@ -131,6 +131,11 @@ class OneCall(gidgethub.abc.GitHubAPI):
         self.moved = False
         """GitHub sent us elsewhere: the repository has another name now."""
 
+    async def page(self, url: str) -> tuple[object, str | None]:
+        """One page of a list as it came, and where the next one is."""
+        data, following, _ = await self._make_request("GET", url, {}, b"", ACCEPT)
+        return data, following
+
     async def sleep(self, seconds: float) -> None:
         await self._line.clock.sleep(seconds)
 

@@ -8,6 +8,7 @@ five minutes, and a redirect or a 404 ends that belief at once.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,6 +39,8 @@ class Known:
     naming: asyncio.Lock = field(default_factory=asyncio.Lock)
     created: dict[str, datetime] = field(default_factory=dict)
     labels: set[str] = field(default_factory=set)
+    objects: OrderedDict[str, object] = field(default_factory=OrderedDict)
+    """Parsed git objects by their full id, which says what is in them for ever."""
 
 
 class Place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from .grants import METADATA, Scope
 log = structlog.get_logger(__name__)
 
 RENEWED_BEFORE = timedelta(minutes=5)
+CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,9 @@ class Tokens:
         await asyncio.gather(*self._coming.values(), return_exceptions=True)
         held, self._held = [*self._held.values()], {}
         now = self._clock.now()
-        await asyncio.gather(*(self._end(token) for token in held if token.expires_at > now))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(self._end(one) for one in held if one.expires_at > now))
 
     async def _fetch(self, scope: Scope) -> Token:
         token = await self._mint(scope)
