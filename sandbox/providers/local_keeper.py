@@ -349,8 +349,7 @@ def _signal_all(init: Process, number: signal.Signals) -> None:
 
 
 def _fresh_supervisor(root: Path) -> Path:
-    """Built into a new file each time: a running sandbox keeps the one it was started with."""
-    growing = root / f"supervisor.{os.getpid()}.{secrets.token_hex(4)}.pyz"
-    build_supervisor(growing)
-    growing.chmod(0o644)
-    return growing.rename(root / "supervisor.pyz")
+    """Named by its content: a running sandbox keeps the one it was started with."""
+    directory = root / "supervisors"
+    directory.mkdir(mode=0o711, exist_ok=True)
+    return build_supervisor(directory)
