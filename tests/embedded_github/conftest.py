@@ -10,6 +10,7 @@ import aiohttp
 import jwt
 import pytest
 from aiohttp import web
+from support.published import assert_as_published
 
 from bot.demo.github import App, EmbeddedGitHub, Installation, Person, Repo
 
@@ -111,18 +112,22 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     inbox.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    async with (
-        EmbeddedGitHub(tmp_path / "github", clock, record=True) as gh,
-        aiohttp.ClientSession() as session,
-    ):
-        app = gh.create_app(webhook_url=inbox.url, webhook_secret="not-a-real-secret")
-        alice = gh.create_person("octocat", name="Mona Lisa")
-        repo = await gh.create_repository("acme/app", files=FILES)
-        installation = gh.install(app, [repo])
-        gh.grant(repo, alice, "write")
-        await gh.deliver_pending()
-        inbox.got.clear()
-        client = Client(gh, session)
-        client.token = gh.token_for(installation)
-        yield Stage(gh, clock, app, repo, alice, installation, client, inbox)
-    await runner.cleanup()
+    try:
+        async with (
+            EmbeddedGitHub(tmp_path / "github", clock, record=True) as gh,
+            aiohttp.ClientSession() as session,
+        ):
+            app = gh.create_app(webhook_url=inbox.url, webhook_secret="not-a-real-secret")
+            alice = gh.create_person("octocat", name="Mona Lisa")
+            repo = await gh.create_repository("acme/app", files=FILES)
+            installation = gh.install(app, [repo])
+            gh.grant(repo, alice, "write")
+            await gh.deliver_pending()
+            inbox.got.clear()
+            client = Client(gh, session)
+            client.token = gh.token_for(installation)
+            yield Stage(gh, clock, app, repo, alice, installation, client, inbox)
+            await gh.deliver_pending()
+            assert_as_published(gh)
+    finally:
+        await runner.cleanup()

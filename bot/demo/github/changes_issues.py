@@ -264,8 +264,8 @@ def unreact(hooks: Hooks, repo: Repo, on: Reactable, actor: Actor, reaction_id: 
 
 
 def minimize(
-    hooks: Hooks, repo: Repo, on: Comment | ReviewComment | Review, actor: Actor, reason: str
+    hooks: Hooks, repo: Repo, on: Comment | ReviewComment | Review, actor: Actor, reason: str | None
 ) -> None:
-    """Folds a comment away; GitHub tells nobody."""
-    on.minimized = reason.lower()
-    hooks.world.record(actor, "edit", "minimized", repo, on.number, on.id, reason)
+    """Fold a comment away, or (None) show it again; GitHub tells nobody."""
+    on.minimized = None if reason is None else reason.lower()
+    hooks.world.record(actor, "edit", "minimized", repo, on.number, on.id, reason or "")

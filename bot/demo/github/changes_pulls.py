@@ -108,6 +108,16 @@ def mark_ready(hooks: Hooks, repo: Repo, found: Pull, actor: Actor) -> None:
         thread_event(hooks, repo, found, actor, "ready_for_review")
 
 
+def to_draft(hooks: Hooks, repo: Repo, found: Pull, actor: Actor) -> None:
+    if not found.draft:
+        found.draft, found.updated_at = True, hooks.world.now()
+        found.events.append(
+            Event(at=hooks.world.now(), actor=actor.user, what="marked this as draft")
+        )
+        hooks.world.record(actor, "edit", "draft", repo, found.number, found.pull_id)
+        thread_event(hooks, repo, found, actor, "converted_to_draft")
+
+
 def merge(hooks: Hooks, repo: Repo, found: Pull, actor: Actor) -> str:
     """A merge commit on the base branch; refused when the branches conflict."""
     base_sha = repo.git.head(found.base)

@@ -8,7 +8,8 @@ from . import hunks
 from .changes_pulls import Refused, changed_file
 from .hooks import Hooks
 from .hunks import Side, Spot
-from .model import Actor, Json, Pull, Repo, Review, ReviewComment, Thread
+from .model import Actor, Json, LedgerVerb, Pull, Repo, Review, ReviewComment, Thread
+from .shapes import node_id
 from .shapes_thread import pull_simple, review_comment
 from .shapes_thread import review as review_shape
 
@@ -237,3 +238,27 @@ def delete_review_comment(
     del repo.review_comments[one.id]
     hooks.world.record(actor, "delete", "review_comment", repo, found.number, one.id, one.body)
     comment_event(hooks, repo, found, one, actor, "deleted")
+
+
+def resolve(
+    hooks: Hooks,
+    repo: Repo,
+    thread: Thread,
+    comments: Sequence[ReviewComment],
+    actor: Actor,
+    *,
+    resolve: bool,
+) -> None:
+    """Close a thread or open it again."""
+    thread.resolved_by = actor.user if resolve else None
+    found = repo.issues[comments[0].number]
+    assert isinstance(found, Pull)
+    verb: LedgerVerb = "close" if resolve else "reopen"
+    hooks.world.record(actor, verb, "review_thread", repo, found.number, thread.id)
+    shape = {
+        "node_id": node_id("PRRT", thread.id),
+        "comments": [review_comment(hooks.world, repo, c) for c in comments],
+    }
+    parts: Json = {"thread": shape, "pull_request": pull_simple(hooks.world, repo, found)}
+    action = "resolved" if resolve else "unresolved"
+    hooks.emit("pull_request_review_thread", action, parts, repo=repo, sender=actor.user)

@@ -252,6 +252,7 @@ async def with_faults(
 
 
 def _instead(world: World, request: web.Request, fault: Fault) -> web.Response | None:
+    graphql = fault.status is None and request.rel_url.path == "/api/graphql"
     after = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     match fault.kind:
         case "before_effect_500":
@@ -262,6 +263,10 @@ def _instead(world: World, request: web.Request, fault: Fault) -> web.Response |
             reset = int(world.now().timestamp()) + (fault.retry_after or 60)
             headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset)}
             headers |= {"X-RateLimit-Limit": str(PER_HOUR)}
+            if graphql:
+                # https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+                errors = [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]
+                return web.json_response({"errors": errors}, headers=headers)
             return _problem(fault.status or 403, "API rate limit exceeded", headers)
         case "secondary_limit":
             message = "You have exceeded a secondary rate limit. Please wait a few minutes."

@@ -14,6 +14,7 @@ from .door import Exchange, RestDoor
 from .faults import Fault
 from .githttp import GitDoor
 from .gitstore import BareRepository, Commit, Signature
+from .graphql_door import Document, GraphQLDoor
 from .hooks import Hooks
 from .model import (
     App,
@@ -62,6 +63,7 @@ class EmbeddedGitHub(people.PeopleActions):
         self.world = World(root, clock)
         self.hooks = Hooks(self.world)
         self.rest = RestDoor(self.world, self.hooks, record=record)
+        self.graphql = GraphQLDoor(self.world, self.hooks, record=record)
         self.git = GitDoor(self.world, self.hooks)
         self._runner: web.AppRunner | None = None
 
@@ -69,6 +71,7 @@ class EmbeddedGitHub(people.PeopleActions):
         self.git.prepare()
         door = web.Application(client_max_size=2**31)
         door.router.add_route("*", "/api/v3{path:/.*}", self.rest.handle)
+        door.router.add_post("/api/graphql", self.graphql.handle)
         door.router.add_route(
             "*",
             "/{owner}/{name}/{rest:info/refs|git-upload-pack|git-receive-pack}",
@@ -289,6 +292,11 @@ class EmbeddedGitHub(people.PeopleActions):
     @property
     def exchanges(self) -> list[Exchange]:
         return self.rest.exchanges
+
+    @property
+    def documents(self) -> list[Document]:
+        """GraphQL requests, kept like `exchanges`."""
+        return self.graphql.documents
 
     def issue(self, repo: Repo, number: int) -> Issue:
         return repo.issues[number]
