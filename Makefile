@@ -22,7 +22,8 @@ demo: setup-demo ## Watch the whole product work, with no account (ARGS="--keep"
 
 test: setup ## Run every test; branches of the pure core must be covered
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not bench" --durations 10 \
-	    --cov orchestrator.session --cov-branch --cov-report term:skip-covered --cov-fail-under 95 $(ARGS)
+	    --cov orchestrator.session --cov-branch --cov-report json:.coverage.json --cov-report term:skip-covered $(ARGS)
+	@$(BIN)/python -I scripts/branches.py 95 .coverage.json
 
 check: setup ## Lint, format, types, and the directions of imports
 	@$(BIN)/ruff check .
