@@ -140,7 +140,13 @@ class Ground:
         root of nothing but the sandbox's own uid: enough to read a directory of mode 000, to
         keep whiteouts, and to delete both.
         """
-        argv = [f"openinspect-{marker}", *_NAMESPACES, *_ids(inside_id), *system_view(self.stage)]
+        argv = [
+            f"openinspect-{marker}",
+            "--die-with-parent",
+            *_NAMESPACES,
+            *_ids(inside_id),
+            *system_view(self.stage),
+        ]
         capabilities = ("DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "CHOWN", "FSETID")
         if inside_id == 0:
             for name in capabilities:

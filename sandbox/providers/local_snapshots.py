@@ -7,11 +7,13 @@ passes through us compressed; it is never opened by a program that has rights of
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -127,9 +129,12 @@ class Snapshots:
         within: float,
     ) -> None:
         """Run tar with bytes moved to or from it; over the time it is killed and this raises."""
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}
-        ) as process:
+        with (
+            tempfile.TemporaryFile() as trouble,  # a pipe nobody reads yet would block tar
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=trouble, env={}
+            ) as process,
+        ):
             alarm = threading.Timer(within, process.kill)
             alarm.start()
             try:
@@ -140,12 +145,14 @@ class Snapshots:
                 process.kill()
                 raise
             finally:
-                assert process.stderr is not None
-                trouble = process.stderr.read()
+                assert process.stdin is not None
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
                 code = process.wait()
                 alarm.cancel()
             if code != 0:
-                raise SandboxError(f"tar failed ({code}): {last_line(trouble)}")
+                trouble.seek(max(0, trouble.tell() - 2000))
+                raise SandboxError(f"tar failed ({code}): {last_line(trouble.read())}")
 
 
 def _compress(source: IO[bytes] | None, archive: IO[bytes]) -> None:
@@ -156,4 +163,3 @@ def _compress(source: IO[bytes] | None, archive: IO[bytes]) -> None:
 def _decompress(archive: IO[bytes], target: IO[bytes] | None) -> None:
     assert target is not None
     zstandard.ZstdDecompressor().copy_stream(archive, target)
-    target.close()
