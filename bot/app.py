@@ -6,18 +6,13 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import structlog
 from aiohttp import web
-from orchestrator.outgoing import Outgoing
-from orchestrator.stores.branches import Branches
-from orchestrator.stores.journal import Journal
-from orchestrator.stores.journaled import JournaledStore
-from orchestrator.working import Working
 
 from bot.intake import Intake
 from bot.metrics import Metrics
@@ -35,6 +30,7 @@ from orchestrator.github.endpoints import Endpoints
 from orchestrator.github.errors import GitHubError, RateLimited, TryLater
 from orchestrator.github.values import AppInfo
 from orchestrator.notices import Notices
+from orchestrator.outgoing import Outgoing
 from orchestrator.performing import Performing
 from orchestrator.ports import Clock
 from orchestrator.publisher import EditFailed, EditRefused, Publisher
@@ -43,11 +39,15 @@ from orchestrator.secret import Secret
 from orchestrator.session import Session
 from orchestrator.session.effects import STATUS_KEY
 from orchestrator.session.events import Event, ModelCallSettled, TurnEnded
-from orchestrator.session.values import RepositoryId, parse_session_id
+from orchestrator.session.values import parse_session_id
 from orchestrator.settle import Settler
 from orchestrator.showing import Showing
+from orchestrator.stores.branches import Branches
+from orchestrator.stores.journal import Journal
+from orchestrator.stores.journaled import JournaledStore
 from orchestrator.sweeper import Sweeper
 from orchestrator.triggers import BotIdentity
+from orchestrator.working import Working
 from sandbox.provider import Provider
 from sandbox.providers.local import LocalProvider
 
@@ -96,6 +96,7 @@ class Server:
             raise
 
     async def close(self) -> None:
+        """Idempotent: take nothing more, let what runs end, push what waits, let go."""
         self.ready = False
         await self._stack.aclose()
 
@@ -106,7 +107,7 @@ class Server:
         models = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
         github, self.info = await self._github(http)
         stack.push_async_callback(github.close)
-        self.access = Access(github)
+        self.access = Access(github, settings.data / "repositories.json")
         marker_key = _state_key(settings)
 
         self.journal = await Journal.open(settings.data / "journal.sqlite3")
@@ -116,10 +117,12 @@ class Server:
             access=self.access,
             key=marker_key,
             clean=self._outgoing.clean,
-            identity=self.info,
+            author=_author(self.info),
         )
-        store = JournaledStore(self.journal, branches.of)
+        store = JournaledStore(self.journal, branches.of, clock)
+        stack.push_async_callback(store.close)
         stack.push_async_callback(store.drain)
+        await store.start()
         self.engine = Engine(store)
         for listener in self._parts.listeners:
             self.engine.listen(listener)
@@ -173,7 +176,7 @@ class Server:
             notices=Notices(
                 marker_key=marker_key,
                 outgoing=self._outgoing,
-                bot_user_id=identity.bot_user_id,
+                bot_user_id=self.info.bot_user_id or 0,
             ),
             bot=identity,
             deployment=Deployment(model=settings.model),
@@ -181,7 +184,7 @@ class Server:
         )
         self.intake = Intake(journal=self.journal, asking=asking, clock=clock, metrics=self.metrics)
         stack.push_async_callback(self.intake.drain)
-        await self._take_up(store)
+        await self._take_up()
         await self._listen()
 
     async def _github(self, http: aiohttp.ClientSession) -> tuple[GitHub, AppInfo]:
@@ -222,17 +225,13 @@ class Server:
             log.warning("sandbox_problem", problem=str(problem))
         return provider
 
-    async def _take_up(self, store: JournaledStore) -> None:
+    async def _take_up(self) -> None:
         """Everything that an earlier server left open goes on."""
-
-        async def repositories() -> Iterable[RepositoryId]:
-            return await store.repositories()
-
         sweeper = Sweeper(
             engine=self.engine,
             settler=self.settler,
             clock=self._parts.clock,
-            repositories=repositories,
+            repositories=self.journal.repositories,
         )
         found = await sweeper.sweep()
         task = asyncio.create_task(sweeper.run(), name="sweeper")
@@ -260,15 +259,12 @@ class Server:
         log.info("ready", host=self._settings.host, port=self.port)
 
     async def _health(self, request: web.Request) -> web.Response:
-        journal = "ok" if self.journal.healthy else "failing"
-        good = self.ready and self.journal.healthy
         body = {
-            "status": "ok" if good else "failing",
+            "status": "ok" if self.ready else "stopping",
             "app": self.info.slug,
-            "journal": journal,
             "open_sessions": len(self.settler.kept()),
         }
-        return web.json_response(body, status=200 if good else 503)
+        return web.json_response(body, status=200 if self.ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         self.metrics.open_sessions(len(self.settler.kept()))
@@ -302,6 +298,12 @@ async def _edit(showing: Showing, clock: Clock, session: Session, body: str) -> 
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _author(info: AppInfo) -> tuple[str, str]:
+    """Name and address that state commits carry: the App's bot account."""
+    bot = info.bot_user_id or info.id
+    return f"{info.slug}[bot]", f"{bot}+{info.slug}[bot]@users.noreply.github.com"
 
 
 def _deployment_name(settings: Settings) -> str:

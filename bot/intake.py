@@ -12,13 +12,16 @@ from collections import deque
 from dataclasses import dataclass
 
 import structlog
-from orchestrator.stores.journal import Delivery, Journal, JournalUnavailable
 
 from bot.metrics import Metrics
 from bot.webhook import IntakeUnavailable, Posted
 from orchestrator.asking import Asking, NotYet
 from orchestrator.github.errors import GitHubError, RateLimited, SetupError, TryLater
 from orchestrator.ports import Clock
+from orchestrator.session.values import RepositoryId
+from orchestrator.stores.deliveries import Delivery
+from orchestrator.stores.groupwriter import JournalUnavailable
+from orchestrator.stores.journal import Journal
 from orchestrator.triggers import BadPayload
 
 log = structlog.get_logger()
@@ -93,7 +96,7 @@ class Intake:
             await asyncio.wait(set(self._tasks))
 
     def _enqueue(self, delivery: Delivery) -> None:
-        key = _Thread(delivery.repository or 0, delivery.thread or 0)
+        key = _thread_of(delivery)
         queue = self._queues.get(key)
         if queue is not None:
             queue.append(delivery)
@@ -138,7 +141,14 @@ class Intake:
                 record = _failure(delivery, "something broke on our side; the log has it")
             bound.info("decided", outcome=record["outcome"], reason=record["reason"])
             self._metrics.decision(str(record["outcome"]))
-            await self._journal.decide_delivery(delivery.guid, json.dumps(record))
+            thread = _thread_of(delivery)
+            await self._journal.decide_delivery(
+                delivery.guid,
+                json.dumps(record),
+                self._clock.now(),
+                repository=delivery.repository,
+                thread=thread.number or None,
+            )
             return
 
     async def _ask(self, delivery: Delivery) -> dict[str, object]:
@@ -182,9 +192,6 @@ def delivery_of(posted: Posted, document: object) -> Delivery:
     under another delivery id, as when a repository hook and an App hook both send it.
     """
     repository = _number(_at(document, "repository", "id"))
-    number = _number(_at(document, "issue", "number")) or _number(
-        _at(document, "pull_request", "number")
-    )
     action = _at(document, "action")
     subject = next(
         (
@@ -201,14 +208,24 @@ def delivery_of(posted: Posted, document: object) -> Delivery:
         semantic = f"{repository}/{posted.event}/{action}/{identity}/{version}"
     return Delivery(
         guid=posted.guid,
-        semantic_key=semantic,
+        semantic=semantic,
         event=posted.event,
         installation=_number(_at(document, "installation", "id")),
-        repository=repository,
-        thread=number,
+        repository=RepositoryId(repository) if repository is not None else None,
         received_at=posted.received_at,
         body=posted.body,
     )
+
+
+def _thread_of(delivery: Delivery) -> _Thread:
+    try:
+        document = json.loads(delivery.body)
+    except (ValueError, RecursionError):
+        document = None
+    number = _number(_at(document, "issue", "number")) or _number(
+        _at(document, "pull_request", "number")
+    )
+    return _Thread(delivery.repository or 0, number or 0)
 
 
 def _number(value: object) -> int | None:

@@ -1,0 +1,144 @@
+"""A small coding agent that speaks the Agent Client Protocol, standard library only.
+
+It lives in the test repository and does what the prompt's own lines say:
+
+    sh: <command>      run a command in the workspace and report it as a tool call
+    say: <text>        say something
+    wait               stay silent until it is cancelled
+    die                exit at once
+    model: <text>      ask the model through the gateway and say what it answered
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+LOCK = threading.Lock()
+CANCELLED = threading.Event()
+COUNT = 0
+
+
+def send(message):
+    with LOCK:
+        sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        sys.stdout.flush()
+
+
+def update(session, **fields):
+    params = {"sessionId": session, "update": fields}
+    send({"method": "session/update", "params": params})
+
+
+def say(session, text):
+    content = {"type": "text", "text": text}
+    update(session, sessionUpdate="agent_message_chunk", content=content)
+
+
+def run(session, command):
+    global COUNT
+    COUNT += 1
+    call = f"call-{os.getpid()}-{COUNT}"
+    update(
+        session,
+        sessionUpdate="tool_call",
+        toolCallId=call,
+        title=command,
+        kind="execute",
+        status="in_progress",
+        rawInput={"command": command},
+    )
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, errors="replace")
+    output = (done.stdout + done.stderr)[-4000:]
+    update(
+        session,
+        sessionUpdate="tool_call_update",
+        toolCallId=call,
+        status="completed" if done.returncode == 0 else "failed",
+        content=[{"type": "content", "content": {"type": "text", "text": output}}],
+        rawOutput={"exit_code": done.returncode, "output": output},
+    )
+    return output
+
+
+def ask_model(text):
+    base = os.environ["ANTHROPIC_BASE_URL"]
+    body = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 1000,
+        "messages": [{"role": "user", "content": text}],
+    }
+    request = urllib.request.Request(
+        f"{base}/v1/messages",
+        data=json.dumps(body).encode(),
+        headers={"content-type": "application/json", "anthropic-version": "2023-06-01"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["content"][0]["text"]
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}: {error.read().decode()[:300]}"
+
+
+def prompt(identifier, params):
+    session = params["sessionId"]
+    CANCELLED.clear()
+    text = "\n".join(block.get("text", "") for block in params["prompt"])
+    asked = text.split("asks:", 1)[-1]
+    for line in asked.splitlines():
+        word, _, rest = line.strip().partition(": ")
+        if word == "sh":
+            run(session, rest)
+        elif word == "say":
+            say(session, rest)
+        elif word == "model":
+            say(session, ask_model(rest))
+        elif word == "show-prompt":
+            say(session, text)
+        elif word == "wait":
+            CANCELLED.wait()
+        elif word == "die":
+            os._exit(3)
+        if CANCELLED.is_set():
+            send({"id": identifier, "result": {"stopReason": "cancelled"}})
+            return
+        if line.startswith("Rules of this session"):
+            break
+    send({"id": identifier, "result": {"stopReason": "end_turn"}})
+
+
+def answer(identifier, method, params):
+    match method:
+        case "initialize":
+            return {
+                "protocolVersion": 1,
+                "agentCapabilities": {"loadSession": True},
+                "agentInfo": {"name": "line-agent", "version": "1"},
+                "authMethods": [],
+            }
+        case "session/new":
+            return {"sessionId": f"session-{os.getpid()}"}
+        case "session/load":
+            return {}
+        case _:
+            return {}
+
+
+def main():
+    for line in sys.stdin:
+        message = json.loads(line)
+        method, identifier = message.get("method"), message.get("id")
+        params = message.get("params", {})
+        if method == "session/cancel":
+            CANCELLED.set()
+        elif method == "session/prompt":
+            threading.Thread(target=prompt, args=(identifier, params), daemon=True).start()
+        elif identifier is not None and method is not None:
+            send({"id": identifier, "result": answer(identifier, method, params)})
+
+
+if __name__ == "__main__":
+    main()
