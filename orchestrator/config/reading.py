@@ -52,8 +52,10 @@ def _group(node: Node, path: str) -> Iterator[ConfigProblem | tuple[str, Place, 
         return
     if not isinstance(node, Mapping):
         message = f"must hold keys, not {kind_of(node)}"
-        known = ", ".join(_children(path))
-        yield _problem(node.place, path, message, f"allowed: {known}")
+        hint = f"allowed: {', '.join(_children(path))}"
+        if isinstance(node, Scalar) and ":" in str(node.value):
+            hint = f"write `key: value`, with a space after the colon; {hint}"
+        yield _problem(node.place, path, message, hint)
         return
     for name, place, inner in node.items:
         full = f"{path}.{name}" if path else name

@@ -170,7 +170,9 @@ def _hint(error: yaml.MarkedYAMLError) -> str:
         return "put quotes around a text that holds `: `"
     if "cannot start any token" in said:
         return "put quotes around a text that begins with a special character"
-    if "block end" in said or "expected <block end>" in said:
+    if "escape character" in said:
+        return "use single quotes, or write the backslash twice"
+    if "block end" in said or "expected key" in said:
         return "indent the keys of one level alike"
     if "':'" in said:
         return "write `key: value`, with a space after the colon"

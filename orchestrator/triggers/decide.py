@@ -27,7 +27,7 @@ from .delivery import (
 )
 from .hidden import canonicalise
 from .markdown import Directives, directives
-from .permission import Permission
+from .permission import NO_PERMISSION, Permission
 from .record import Rule
 from .words import PromptText, Word, WordName, asked_by
 
@@ -161,7 +161,7 @@ def _written(
         return NeedsPermission(
             login=sender.person.login, user_id=sender.person.id, rules=rules.so_far
         )
-    elif permission.user_id != sender.person.id:
+    elif permission.user_id != sender.person.id and permission != NO_PERMISSION:
         return rules.refused("permission", reasons.other_account(sender), tell=False)
     elif not permission.push:
         return rules.refused(

@@ -48,8 +48,8 @@ NONE = Directives(asked=(), passed_over=())
 @lru_cache(maxsize=8)
 def _pattern(name: str) -> re.Pattern[str]:
     mention = (
-        r"(?<![\w@/.\-+&=#\\`%])@" + re.escape(name) + r"(?:\[bot\])?"
-        r"(?![\w@/`\-]|\.\w|\[bot\])"
+        r"(?<![\w@/.\-+&=#\\%])@" + re.escape(name) + r"(?:\[bot\])?"
+        r"(?![\w@/\-]|\.\w|\[bot\])"
     )
     slash = r"^[ ]{0,3}/openinspect(?![^\s])"
     return re.compile(f"(?P<mention>{mention})|(?P<slash>{slash})", re.IGNORECASE | re.MULTILINE)

@@ -65,7 +65,8 @@ def asked_by(text: str, directive: Directive) -> Word | PromptText:
 def _word(text: str, directive: Directive) -> Word | None:
     line, _, after = text[directive.end :].partition("\n")
     following, _, _ = after.partition("\n")
-    if following.strip(" \t>"):
+    following = following.strip()
+    if following and not following.startswith(">"):
         return None
     said = canonicalise(line).text.strip(_AROUND).lower()
     return _WORDS.get(said)
