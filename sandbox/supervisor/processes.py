@@ -147,9 +147,10 @@ def is_descendant(pid: int, root: int) -> bool:
 
 
 async def kill_everything(seconds: float) -> bool:
-    """SIGKILL all our descendants until none is left; False where the time was not enough."""
+    """SIGKILL and reap all our descendants; False where the time was not enough."""
     deadline = time.monotonic() + seconds
-    while left := descendants(os.getpid()):
+    adopted = Adopted()
+    while (left := descendants(os.getpid())) or adopted.reap():
         if time.monotonic() > deadline:
             return False
         kill_each(left)
@@ -167,13 +168,15 @@ class Adopted:
     def __init__(self) -> None:
         self._seen: set[int] = set()
 
-    def reap(self) -> None:
+    def reap(self) -> int:
+        """How many dead children are still there."""
         us = os.getpid()
         zombies = {pid for pid, parent, state in _processes() if parent == us and state == "Z"}
         for pid in zombies & self._seen:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         self._seen = zombies
+        return len(zombies)
 
 
 def _processes() -> Iterable[tuple[int, int, str]]:

@@ -61,6 +61,7 @@ class Bench:
         self.seen: list[Numbered] = []
 
     async def start(self, *arguments: str) -> None:
+        self.socket.unlink(missing_ok=True)  # of a supervisor that was killed
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
