@@ -32,6 +32,8 @@ def open_pull(
         raise Refused("base:invalid")
     if open_pull_for(repo, source, head, base) is not None:
         raise Refused(f"A pull request already exists for {source.owner.login}:{head}.")
+    if source is not repo:
+        repo.git.take(source.git, head_sha)
     if repo.git.is_ancestor(head_sha, base_sha):
         raise Refused(f"No commits between {base} and {head}")
     found = Pull(
@@ -53,10 +55,18 @@ def open_pull(
         draft=draft,
     )
     repo.issues[found.number] = found
-    repo.git.set_ref(f"refs/pull/{found.number}/head", head_sha)
+    _show_head(repo, found)
     world.record(actor, "create", "pull_request", repo, found.number, found.pull_id, body or "")
     thread_event(hooks, repo, found, actor, "opened")
     return found
+
+
+def _show_head(repo: Repo, found: Pull) -> None:
+    """`refs/pull/N/head` is in the base repository, also when the commits are a fork's."""
+    ref = f"refs/pull/{found.number}/head"
+    if found.head_repo is not repo:
+        repo.git.take(found.head_repo.git, found.head_sha)
+    repo.git.set_ref(ref, found.head_sha)
 
 
 def open_pull_for(repo: Repo, source: Repo, head: str, base: str) -> Pull | None:
@@ -71,7 +81,7 @@ def open_pull_for(repo: Repo, source: Repo, head: str, base: str) -> Pull | None
 def head_moved(hooks: Hooks, repo: Repo, found: Pull, actor: Actor, before: str, to: str) -> None:
     """`synchronize`: comments follow their line, or become outdated."""
     found.head_sha, found.updated_at = to, hooks.world.now()
-    repo.git.set_ref(f"refs/pull/{found.number}/head", to)
+    _show_head(repo, found)
     for one in repo.review_comments.values():
         if one.number == found.number and one.line is not None:
             _follow(repo, found, one)

@@ -194,12 +194,19 @@ def _store(
 
 
 def review_event(
-    hooks: Hooks, repo: Repo, found: Pull, review: Review, actor: Actor, action: str
+    hooks: Hooks,
+    repo: Repo,
+    found: Pull,
+    review: Review,
+    actor: Actor,
+    action: str,
+    more: Json | None = None,
 ) -> None:
     shape = review_shape(hooks.world, repo, review)
     # Webhooks write the state in lower case, REST in upper.
     shape |= {"state": review.state.lower(), "submitted_at": shape.get("submitted_at")}
     parts: Json = {"review": shape, "pull_request": pull_simple(hooks.world, repo, found)}
+    parts |= more or {}
     hooks.emit("pull_request_review", action, parts, repo=repo, sender=actor.user)
 
 

@@ -16,7 +16,7 @@ from . import routes
 from .apps import Unauthorized, app_of_jwt, token_of
 from .faults import Fault
 from .hooks import Hooks
-from .model import App, Json, Token
+from .model import App, Installation, Json, Token
 from .rest import Answer, ApiError, Call, Route, check_repository, problem
 from .world import World
 
@@ -169,6 +169,12 @@ class RestDoor:
             refusal.answer = replace(refusal.answer, headers=headers)
             raise refusal
         return headers
+
+    def spend(self, installation: Installation, requests: int) -> None:
+        """As if the installation had made this many requests in its current hour."""
+        key = f"installation {installation.id}"
+        start, used = self._used.get(key, (self.world.now(), 0))
+        self._used[key] = (start, used + requests)
 
     def _keep(
         self, request: web.Request, path: str, route: Route, body: Json | Answer, answer: Answer

@@ -140,6 +140,17 @@ class BareRepository:
             return None
         return str(thing.id) if thing.type == ObjectType.COMMIT else None
 
+    def take(self, other: "BareRepository", sha: str) -> None:
+        """Have the objects of a commit that is in another repository."""
+        if self.kind(sha) is None:
+            fetch = ["git", "-C", str(self.path), "fetch", "-q", "--no-auto-gc"]
+            subprocess.run(
+                [*fetch, str(other.path.resolve()), sha],
+                check=True,
+                capture_output=True,
+                env=clean_environment(),
+            )
+
     # -- commits
 
     def commit(self, sha: str) -> Commit:

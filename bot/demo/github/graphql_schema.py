@@ -46,7 +46,7 @@ enum PullRequestState { CLOSED MERGED OPEN }
 enum DiffSide { LEFT RIGHT }
 enum PullRequestReviewThreadSubjectType { FILE LINE }
 enum ReportedContentClassifiers {
-  ABUSE DUPLICATE LOW_QUALITY OFF_TOPIC OUTDATED RESOLVED SPAM
+  ABUSE DUPLICATE OFF_TOPIC OUTDATED RESOLVED SPAM
 }
 
 type Issue implements Node {

@@ -5,7 +5,7 @@ them. A handler gets a `Call` whose repository and permission were checked alrea
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlencode
@@ -37,7 +37,9 @@ class Answer:
 class ApiError(Exception):
     """Any answer that is not a success."""
 
-    def __init__(self, status: int, message: str, errors: list[Json] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, errors: Sequence[Json | str] | None = None
+    ) -> None:
         super().__init__(message)
         self.answer = problem(status, message, errors)
 
@@ -45,12 +47,12 @@ class ApiError(Exception):
 def problem(
     status: int,
     message: str,
-    errors: list[Json] | None = None,
+    errors: Sequence[Json | str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     body: Json = {"message": message, "documentation_url": DOCS, "status": str(status)}
     if errors is not None:
-        body["errors"] = errors
+        body["errors"] = list(errors)
     return Answer(status=status, body=body, headers=headers or {})
 
 

@@ -1,5 +1,6 @@
 """REST: check runs on commits."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from . import changes_git as changes
@@ -114,8 +115,11 @@ def update(call: Call) -> Answer:
     run = _the_run(call)
     if call.actor.app is not run.app:
         raise ApiError(403, "Invalid app_id. A check run can only be edited by its own App.")
-    was, run.name = run.status, call.text("name") or run.name
+    was = run.status
+    # Changed as a copy: a refused update must leave nothing behind.
+    run = replace(run, name=call.text("name") or run.name, annotations=list(run.annotations))
     _apply(call, run)
+    call.repo.checks[run.id] = run
     changes.check_changed(call.hooks, call.repo, call.actor, run, was)
     return get(call)
 

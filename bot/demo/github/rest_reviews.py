@@ -149,10 +149,10 @@ def list_reviews(call: Call) -> Answer:
 def _event(call: Call) -> str | None:
     event = call.text("event")
     if event not in (None, "COMMENT", "APPROVE", "REQUEST_CHANGES"):
-        invalid("PullRequestReview", "event")
+        raise ApiError(422, "Unprocessable Entity", ["Variable $event was provided invalid value"])
     if event in ("COMMENT", "REQUEST_CHANGES") and not (call.text("body") or "").strip():
         # https://docs.github.com/rest/pulls/reviews#create-a-review-for-a-pull-request
-        invalid("PullRequestReview", "body", "missing_field")
+        raise ApiError(422, "Unprocessable Entity", ["Body cannot be blank"])
     return event
 
 
@@ -180,9 +180,7 @@ def create_review(call: Call) -> Answer:
         )
     except Refused as refusal:
         # The answer does not say which comment it was.
-        raise ApiError(
-            422, "Unprocessable Entity", [{"code": "custom", "message": f"{refusal}"}]
-        ) from refusal
+        raise ApiError(422, "Unprocessable Entity", [str(refusal)]) from refusal
     return Answer(body=review_shape(call.world, call.repo, made))
 
 
@@ -201,7 +199,8 @@ def update_review(call: Call) -> Answer:
     before, found.body = found.body, body
     call.world.record(call.actor, "edit", "review", call.repo, found.number, found.id, body)
     if before != body:
-        changes.review_event(call.hooks, call.repo, call.pull(), found, call.actor, "edited")
+        more = {"changes": {"body": {"from": before}}}
+        changes.review_event(call.hooks, call.repo, call.pull(), found, call.actor, "edited", more)
     return Answer(body=review_shape(call.world, call.repo, found))
 
 

@@ -17,8 +17,8 @@ from .rest import Route
 ROUTES: tuple[Route, ...] = (
     *rest_apps.ROUTES,
     *rest_issues.ROUTES,
-    *rest_pulls.ROUTES,
     *rest_reviews.ROUTES,
+    *rest_pulls.ROUTES,
     *rest_checks.ROUTES,
     *rest_git.ROUTES,
     *rest_repos.ROUTES,

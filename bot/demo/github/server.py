@@ -199,6 +199,17 @@ class EmbeddedGitHub(people.PeopleActions):
         self.world.touch()
         return repo
 
+    async def fork(self, repo: Repo, owner: Person) -> Repo:
+        """A copy in another account, from which pull requests can come."""
+        made = await self.create_repository(
+            f"{owner.login}/{repo.name}",
+            source=repo.path,
+            default_branch=repo.default_branch,
+            private=repo.private,
+        )
+        made.parent = repo
+        return made
+
     def install(self, app: App, repositories: Sequence[Repo]) -> Installation:
         """On the account that owns them; again with other repositories adds those."""
         return apps.install(self.hooks, app, repositories)
