@@ -188,7 +188,6 @@ _ANYTHING = (
     ),
 )
 
-STORY = Script(turns=(_CHANGELOG_TURN, _FIX_TURN), otherwise=_ANYTHING)
-"""The follow-up comes first: its prompt may quote the thread, and with it the first request."""
+STORY = Script(turns=(_FIX_TURN, _CHANGELOG_TURN), otherwise=_ANYTHING)
 
 ANY_REPOSITORY = Script(turns=(), otherwise=_ANYTHING)

@@ -59,6 +59,11 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spoke:
+    """Text by the model itself; what it was does not matter, that it ends a prompt does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
     """A tool call that the model asked for."""
 
@@ -72,12 +77,12 @@ class Returned:
     text: str
 
 
-Item = Said | Called | Returned
+Item = Said | Spoke | Called | Returned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A model request, whatever its dialect; what the model itself said is left out."""
+    """A model request, whatever its dialect."""
 
     model: str
     system: str
@@ -98,6 +103,14 @@ class Conversation:
             elif texts:
                 break
         return "\n".join(reversed(texts))
+
+    @property
+    def request(self) -> str:
+        """What was asked, without the thread and the rules that our prompts put around it."""
+        asked = re.search(
+            r"^@\S+ asks:\n\n(.*?)\n\nThis was asked on ", self.prompt, re.DOTALL | re.MULTILINE
+        )
+        return asked[1] if asked else self.prompt
 
     @property
     def answered(self) -> tuple[Item, ...]:
@@ -130,7 +143,7 @@ StepMaker = Callable[[Conversation], Step]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedTurn:
-    """The answer to every prompt in which `when` is found (a pattern, case ignored)."""
+    """The answer to every request in which `when` is found (a pattern, case ignored)."""
 
     when: str
     steps: tuple[Step | StepMaker, ...]
@@ -146,12 +159,15 @@ class Script:
     def answer(self, conversation: Conversation) -> Step:
         """The next step. After the end of a turn its last step is said again."""
         if not conversation.tools:
-            return Step(text=title_for(conversation.prompt))
+            return Step(text=title_for(conversation.request))
         steps = self.otherwise
         for turn in self.turns:
-            if re.search(turn.when, conversation.prompt, re.IGNORECASE):
+            if re.search(turn.when, conversation.request, re.IGNORECASE):
                 steps = turn.steps
                 break
+        told = re.search(r"Before anything else run `(git rebase \S+)`", conversation.prompt)
+        if told:
+            steps = (Step(actions=(Run(command=told[1], why="Take in what others did"),)), *steps)
         step = steps[min(conversation.steps, len(steps) - 1)]
         return step if isinstance(step, Step) else step(conversation)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ import pytest
 from bot.demo.model import ModelServer
 from bot.demo.screenplay import ANY_REPOSITORY, NOTE_PATH, STORY
 from bot.demo.script import Edit, Read, Run, Script, ScriptedTurn, Step
+from orchestrator.prompt import Ask, Remark, ThreadTold, context, follow_up
+from orchestrator.sealing import Author
 
 TWO_TURNS = Script(
     turns=(
@@ -316,7 +319,7 @@ async def test_the_story_says_what_the_tests_really_said() -> None:
         person.say("fix the failing retry test")
         text = ""
         async with ModelServer(STORY) as serving:
-            for _ in range(len(STORY.turns[1].steps)):
+            for _ in range(len(STORY.turns[0].steps)):
                 text, calls = person.take(await ask(person, serving.url, OPENCODE_TOOLS))
                 for message in person.messages[len(person.messages) - len(calls) :]:
                     message["content"] = output
@@ -325,6 +328,43 @@ async def test_the_story_says_what_the_tests_really_said() -> None:
     assert "20 passed" in await summary("Ran 20 tests in 0.01s\n\nOK")
     assert "**failed** (failures=2 of 20)" in await summary("Ran 20 tests\n\nFAILED (failures=2)")
     assert "not run" in await summary("command not found")
+
+
+def as_we_ask(text: str, *, earlier: str) -> str:
+    """A later prompt as the agent gets it, with the thread around it."""
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    octocat = Author(login="octocat", may_write=True)
+    remark = Remark(key="comment-1", author=octocat, body=earlier, created_at=at, updated_at=at)
+    thread = ThreadTold(
+        repository="acme/patient",
+        number=1,
+        title="fix the failing retry test",
+        body="",
+        author=octocat,
+        remarks=(remark,),
+    )
+    ask = Ask(key="comment-2", login="octocat", text=text, at=at)
+    return follow_up(ask, context=context(thread, ask), branch="openinspect/1")
+
+
+async def test_only_what_is_asked_now_chooses_the_turn_not_the_thread_around_it() -> None:
+    async with ModelServer(TWO_TURNS) as serving:
+        for asked, said in (("the second", "Second done."), ("a third", "Nothing fits.")):
+            person = Chat()
+            person.say(as_we_ask(f"please do {asked} thing", earlier="first and second"))
+            assert person.take(await ask(person, serving.url, OPENCODE_TOOLS)) == (said, [])
+        person.say(as_we_ask("the first thing", earlier="second"))
+        assert person.take(await ask(person, serving.url, OPENCODE_TOOLS))[0] == "Looking."
+
+
+async def test_what_our_prompt_says_to_do_first_is_done_first() -> None:
+    person = Chat()
+    first = "Others have pushed. Before anything else run `git rebase origin/main`."
+    person.say(f"{first}\n\n{as_we_ask('the first thing', earlier='second')}")
+    async with ModelServer(TWO_TURNS) as serving:
+        said = person.take(await ask(person, serving.url, OPENCODE_TOOLS))
+        assert said == ("", [("bash", {"command": "git rebase origin/main"})])
+        assert person.take(await ask(person, serving.url, OPENCODE_TOOLS))[0] == "Looking."
 
 
 async def test_another_repository_gets_an_honest_note() -> None:

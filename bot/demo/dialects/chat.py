@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.demo.script import Called, Conversation, Item, Returned, Said
+from bot.demo.script import Called, Conversation, Item, Returned, Said, Spoke
 
 from .answer import Answer, Malformed, arguments_in, dicts_in, pieces, sse, text_in
 
@@ -23,6 +23,8 @@ def conversation_from(body: Mapping[str, object], characters: int) -> Conversati
             case "user":
                 items.append(Said(text=text))
             case "assistant":
+                if text:
+                    items.append(Spoke())
                 calls = dicts_in(message.get("tool_calls") or [])
                 items += [Called(name=str(function_of(call).get("name"))) for call in calls]
             case "tool":

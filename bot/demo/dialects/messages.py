@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.demo.script import Called, Conversation, Item, Returned, Said
+from bot.demo.script import Called, Conversation, Item, Returned, Said, Spoke
 
 from .answer import Answer, Malformed, arguments_in, dicts_in, pieces, sse, text_in
 
@@ -26,6 +26,8 @@ def conversation_from(body: Mapping[str, object], characters: int) -> Conversati
                     items.append(Said(text=str(block.get("text"))))
                 case "user", "tool_result":
                     items.append(Returned(text=text_in(block.get("content"))))
+                case "assistant", "text":
+                    items.append(Spoke())
                 case "assistant", "tool_use":
                     items.append(Called(name=str(block.get("name"))))
     tools = dicts_in(body.get("tools") or [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.demo.script import Called, Conversation, Item, Returned, Said
+from bot.demo.script import Called, Conversation, Item, Returned, Said, Spoke
 
 from .answer import Answer, Malformed, arguments_in, dicts_in, pieces, sse, text_in
 from .chat import failure as failure
@@ -29,7 +29,9 @@ def conversation_from(body: Mapping[str, object], characters: int) -> Conversati
                 items.append(Called(name=str(item.get("name"))))
             case "function_call_output", _:
                 items.append(Returned(text=text_in(item.get("output"))))
-            case ("message", "assistant") | ("reasoning" | "item_reference", _):
+            case "message", "assistant":
+                items.append(Spoke())
+            case "reasoning" | "item_reference", _:
                 pass
             case kind, _:
                 raise Malformed(f"no such item: {kind}")
