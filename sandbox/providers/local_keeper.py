@@ -88,9 +88,7 @@ class Keeper:
         if bwrap is None:
             raise LaunchRefused("bubblewrap is not installed: apt-get install bubblewrap")
         ground = survey(root, bwrap=bwrap, uid=options.uid)
-        supervisor = options.supervisor
-        if supervisor is None:
-            supervisor = _fresh_supervisor(root)
+        supervisor = options.supervisor or build_supervisor(root / "supervisors")
         overlay = overlay_works(ground) if options.overlay is None else options.overlay
         limits = options.limits or local_limits.detect()
         return cls(ground, limits, overlay=overlay, supervisor=supervisor, options=options)
@@ -346,10 +344,3 @@ def _signal_all(init: Process, number: signal.Signals) -> None:
         process = Process.of(pid)
         if process is not None:
             process.signal(number)
-
-
-def _fresh_supervisor(root: Path) -> Path:
-    """Named by its content: a running sandbox keeps the one it was started with."""
-    directory = root / "supervisors"
-    directory.mkdir(mode=0o711, exist_ok=True)
-    return build_supervisor(directory)
