@@ -24,7 +24,7 @@ from orchestrator.repo_config import CurrentConfig, RepoConfigs
 from orchestrator.session import SessionId, view
 from orchestrator.session.commands import (
     AddPrompt,
-    Answer,
+    AnswerStatus,
     Cancel,
     Command,
     NotePullRequestClosed,
@@ -33,7 +33,7 @@ from orchestrator.session.commands import (
     Retry,
     Stop,
 )
-from orchestrator.session.errors import NoSession, SessionEnded, SessionError
+from orchestrator.session.errors import NoSession, SessionError
 from orchestrator.session.values import Home, Prompt, RepositoryId, session_id
 from orchestrator.telling import frozen_context
 from orchestrator.triggers import (
@@ -164,6 +164,9 @@ class Asking:
 
     async def _accepted(self, decision: Accepted) -> Decision:
         asked = decision.asked
+        if asked.ask == Word(name=WordName.HELP):
+            await self._help(asked)
+            return decision
         session = await self._session_for(asked)
         command = await self._command(asked, session)
         try:
@@ -178,6 +181,21 @@ class Asking:
                 tell=True,
             )
         return decision
+
+    async def _help(self, asked: Asked) -> None:
+        await self._notices.say(
+            self._repository(asked),
+            asked.source,
+            f"help/{asked.key}",
+            lambda marker: messages.reply(
+                messages.help_words(self._bot.name), login=asked.author.login, marker=marker
+            ),
+        )
+
+    def _repository(self, asked: Asked) -> Repository:
+        return self._access.learn(
+            asked.repository.id, asked.repository.full_name, asked.installation or 0
+        )
 
     async def _command(self, asked: Asked, session: SessionId) -> Command:
         now = self._clock.now()
@@ -196,10 +214,9 @@ class Asking:
             case WordName.STATUS:
                 state = await self._engine.get(session)
                 text = messages.status_words(view(state), now=now) if state.opened else ""
-                return Answer(at=now, key=key, word="status", by=by, source=source, text=text)
+                return AnswerStatus(at=now, key=key, by=by, source=source, text=text)
             case WordName.HELP:
-                text = messages.help_words(self._bot.name)
-                return Answer(at=now, key=key, word="help", by=by, source=source, text=text)
+                raise AssertionError("help is answered without a session")
 
     async def _session_for(self, asked: Asked) -> SessionId:
         """The thread's session; for a prompt after a cancel, the next generation."""
@@ -223,9 +240,7 @@ class Asking:
         return session
 
     async def _opening(self, asked: Asked, session: SessionId) -> Opening:
-        repository = self._access.learn(
-            asked.repository.id, asked.repository.full_name, asked.installation or 0
-        )
+        repository = self._repository(asked)
         current = await self._configs.current(repository, asked.repository.default_branch)
         plan = plan_from(
             current.config,
@@ -251,8 +266,6 @@ class Asking:
 
     async def _say_refusal(self, asked: Asked, session: SessionId, refusal: SessionError) -> None:
         state = await self._engine.get(session)
-        if isinstance(refusal, NoSession | SessionEnded) and asked.ask == Word(name=WordName.HELP):
-            return
         if state.opened is not None and not isinstance(refusal, NoSession):
             await self._engine.tell(
                 session,
@@ -265,11 +278,8 @@ class Asking:
                 ),
             )
             return
-        repository = self._access.learn(
-            asked.repository.id, asked.repository.full_name, asked.installation or 0
-        )
         await self._notices.say(
-            repository,
+            self._repository(asked),
             asked.source,
             f"refused/{asked.key}",
             lambda marker: messages.refusal(str(refusal), login=asked.author.login, marker=marker),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from .commands import AddPrompt, Answer, Cancel, RefusePrompt, Retry, Stop
+from .commands import AddPrompt, AnswerStatus, Cancel, RefusePrompt, Retry, Stop
 from .errors import (
     NothingRunning,
     NothingToRetry,
@@ -111,7 +111,7 @@ def retry(s: Session, c: Retry) -> list[Event]:
     return _queue(s, again, c.at)
 
 
-def answer(s: Session, c: Answer) -> list[Event]:
+def answer_status(s: Session, c: AnswerStatus) -> list[Event]:
     if c.key in s.asked:
         return []
-    return [WordAnswered(at=c.at, key=c.key, word=c.word, by=c.by, source=c.source, text=c.text)]
+    return [WordAnswered(at=c.at, key=c.key, word="status", by=c.by, source=c.source, text=c.text)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from .values import (
     Home,
@@ -81,12 +80,11 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """To a word that changes nothing; `text` is rendered by the caller."""
+class AnswerStatus:
+    """`text` is the answer, rendered by the caller from this session's view."""
 
     at: datetime
     key: PromptKey
-    word: Literal["status", "help"]
     by: Person
     source: Source
     text: str
@@ -244,7 +242,7 @@ Command = (
     | Stop
     | Cancel
     | Retry
-    | Answer
+    | AnswerStatus
     | Tick
     | Intend
     | Confirm

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from .asking import add_prompt, answer, cancel, refuse_prompt, retry, stop
+from .asking import add_prompt, answer_status, cancel, refuse_prompt, retry, stop
 from .commands import (
     AddPrompt,
-    Answer,
+    AnswerStatus,
     Cancel,
     Command,
     Confirm,
@@ -79,7 +79,7 @@ def decide(session: Session, command: Command) -> list[Event]:
 
 def _decide(s: Session, c: Command) -> Sequence[Event]:
     if s.opened is None and not isinstance(c, AddPrompt):
-        if isinstance(c, (Stop, Cancel, Retry)):
+        if isinstance(c, Stop | Cancel | Retry | AnswerStatus):
             raise NoSession(name="openinspect")
         return []
     match c:
@@ -93,8 +93,8 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
             return cancel(s, c)
         case Retry():
             return retry(s, c)
-        case Answer():
-            return answer(s, c)
+        case AnswerStatus():
+            return answer_status(s, c)
         case Tick():
             return _tick(s, c.at)
         case Intend():

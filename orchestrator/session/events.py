@@ -21,7 +21,7 @@ from .values import (
 )
 
 StopReason = Literal["stop", "cancel", "timeout", "silence", "budget"]
-Word = Literal["status", "stop", "cancel", "retry", "help"]
+Word = Literal["status", "stop", "cancel", "retry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

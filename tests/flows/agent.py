@@ -87,7 +87,7 @@ def prompt(identifier, params):
     session = params["sessionId"]
     CANCELLED.clear()
     text = "\n".join(block.get("text", "") for block in params["prompt"])
-    asked = text.split("asks:", 1)[-1]
+    asked = text.split("asks:", 1)[-1].split("This was asked on", 1)[0]
     for line in asked.splitlines():
         word, _, rest = line.strip().partition(": ")
         if word == "sh":
@@ -105,8 +105,6 @@ def prompt(identifier, params):
         if CANCELLED.is_set():
             send({"id": identifier, "result": {"stopReason": "cancelled"}})
             return
-        if line.startswith("Rules of this session"):
-            break
     send({"id": identifier, "result": {"stopReason": "end_turn"}})
 
 

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.session import due, is_open, view
 from orchestrator.session.commands import (
     AddPrompt,
-    Answer,
+    AnswerStatus,
     Cancel,
     Fail,
     Finished,
@@ -448,9 +448,8 @@ def test_retry_runs_the_last_prompt_again_for_whoever_asks(story: Story) -> None
 
 def test_status_is_answered_once(story: Story) -> None:
     story.add(1)
-    ask = Answer(
+    ask = AnswerStatus(
         at=story.now,
-        word="status",
         key=PromptKey("comment-2"),
         by=BOB,
         source=source(2),
