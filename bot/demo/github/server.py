@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from . import apps, people
 from .door import Exchange, RestDoor
@@ -70,6 +71,7 @@ class EmbeddedGitHub(people.PeopleActions):
     async def __aenter__(self) -> Self:
         self.git.prepare()
         door = web.Application(client_max_size=2**31)
+        door.on_response_prepare.append(self._dated)
         door.router.add_route("*", "/api/v3{path:/.*}", self.rest.handle)
         door.router.add_post("/api/graphql", self.graphql.handle)
         door.router.add_route(
@@ -90,6 +92,10 @@ class EmbeddedGitHub(people.PeopleActions):
         await self.hooks.stop()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _dated(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Clients read resets and expiries against this header, so it goes by our clock too."""
+        response.headers[hdrs.DATE] = format_datetime(self.world.now(), usegmt=True)
 
     # -- where it is
 
