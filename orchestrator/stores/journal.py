@@ -191,6 +191,12 @@ class Journal(DeliveryJournal):
         query = "SELECT repository, count(*) FROM events GROUP BY repository"
         return dict(await self._read(lambda db: db.execute(query).fetchall()))
 
+    async def repositories(self) -> list[RepositoryId]:
+        """Those that have sessions which count as open."""
+        query = "SELECT DISTINCT repository FROM sessions WHERE open"
+        rows = await self._read(lambda db: db.execute(query).fetchall())
+        return [row[0] for row in rows]
+
     async def open_sessions(self, repository: RepositoryId) -> dict[SessionId, str]:
         """Sessions that count as open, with the time each was opened, oldest first."""
         rows = await self._read(

@@ -101,7 +101,9 @@ class ProcessLock:
             raise JournalInUse(f"another process has {path.name} locked") from None
 
     def release(self) -> None:
-        os.close(self._file)
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -80,7 +80,9 @@ def any_value(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(list(hint))
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
-        return st.builds(cast(type[Any], hint), **{name: any_value(part) for name, part in hints.items()})
+        return st.builds(
+            cast(type[Any], hint), **{name: any_value(part) for name, part in hints.items()}
+        )
     args = typing.get_args(hint)
     if typing.get_origin(hint) is Literal:
         return st.sampled_from(args)
