@@ -12,10 +12,10 @@ help: ## Say what can be typed here
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | while IFS=@ read -r name words; do printf '  make %-8s %s\n' "$$name" "$$words"; done
 
 setup: ## Install everything, in .venv and .tools
-	@$(PYTHON) -I scripts/setup.py test
+	@$(PYTHON) -E -s scripts/setup test
 
 setup-demo:
-	@$(PYTHON) -I scripts/setup.py demo
+	@$(PYTHON) -E -s scripts/setup demo
 
 demo: setup-demo ## Watch the whole product work, with no account (ARGS="--keep" and others)
 	@$(BIN)/openinspect demo $(ARGS)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+VERSION = '[ "$1" = --version ] && echo bubblewrap 0.8.0 && exit'
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def clone(tmp_path: Path) -> Path:
 
 def setup(clone: Path, programs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-I", "scripts/setup.py", *arguments],
+        [sys.executable, "-E", "-s", "scripts/setup", *arguments],
         cwd=clone,
         env={"PATH": str(programs), "HOME": str(clone)},
         capture_output=True,
@@ -57,11 +58,38 @@ def test_a_refused_sandbox_is_said_with_the_reason(clone: Path) -> None:
         Path(folder).chmod(0o755)  # root tries as another user, who has to get there
         for name in ("git", "zstd", "tar", "npm"):
             program(Path(folder), name)
-        program(Path(folder), "bwrap", "echo 'No permissions to create a namespace' >&2; exit 1")
+        program(Path(folder), "bwrap", f"{VERSION}; echo 'No permissions' >&2; exit 1")
         done = setup(clone, Path(folder), "demo")
     assert done.returncode == 1
-    assert "cannot make a sandbox here (No permissions to create a namespace)" in done.stderr
+    assert "cannot make a sandbox here (No permissions)" in done.stderr
     assert not (clone / ".venv").exists(), "nothing is installed where no demo could run"
+
+
+def test_an_old_bubblewrap_is_said(clone: Path, tmp_path: Path) -> None:
+    for name in ("git", "zstd", "tar", "npm"):
+        program(tmp_path / "programs", name)
+    program(tmp_path / "programs", "bwrap", "echo bubblewrap 0.6.1")
+    done = setup(clone, tmp_path / "programs", "demo")
+    assert done.returncode == 1
+    assert "bubblewrap 0.6 is too old, 0.8 is needed" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs system packages")
+def test_root_has_them_installed_and_sees_why_if_that_fails(clone: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    for name in ("git", "zstd", "tar"):
+        program(programs, name)
+    for name in ("env", "touch"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    lines = f"echo $DEBIAN_FRONTEND $* >> {tmp_path}/asked; echo 'E: no such package'"
+    program(programs, "apt-get", f'{lines}; test "$2" != install')
+    done = setup(clone, programs, "demo")
+    assert (tmp_path / "asked").read_text() == (
+        "noninteractive -q update\n"
+        "noninteractive -q install -y --no-install-recommends bubblewrap npm\n"
+    )
+    assert done.returncode == 1
+    assert "    E: no such package\nsetup: apt-get install failed (exit 1)" in done.stderr
 
 
 def test_a_wrong_word_is_refused(clone: Path, tmp_path: Path) -> None:
@@ -72,10 +100,10 @@ def test_a_wrong_word_is_refused(clone: Path, tmp_path: Path) -> None:
 def test_an_old_python_says_which_one_is_needed(clone: Path) -> None:
     as_old = (
         "import runpy, sys; sys.version_info = (3, 9, 2); "
-        "runpy.run_path('scripts/setup.py', run_name='__main__')"
+        "runpy.run_path('scripts/setup', run_name='__main__')"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", as_old],
+        [sys.executable, "-E", "-s", "-c", as_old],
         cwd=clone,
         env={"PATH": "/nonexistent"},
         capture_output=True,
