@@ -21,7 +21,7 @@ class GraphQL(Place):
     async def pull_request_template(self) -> str | None:
         """The one that GitHub would fill in; None where there is none, or several to choose from
         and none of them is the default."""
-        owner, _, name = (await self._name()).partition("/")
+        owner, _, name = (await self._name(READ_TEMPLATES)).partition("/")
         templates = await self._as(READ_TEMPLATES).graphql(
             "PullRequestTemplates",
             PULL_REQUEST_TEMPLATES,

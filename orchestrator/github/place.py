@@ -66,7 +66,11 @@ class Place:
 
     async def info(self) -> RepositoryInfo:
         """Asked for by number, so it is right after a rename or a transfer too."""
-        info = await self._as(METADATA).get(BY_ID, read_repository, values={"id": self.id})
+        return await self._ask_info(METADATA)
+
+    async def _ask_info(self, grant: Grant) -> RepositoryInfo:
+        """Any token will do, since all of them read metadata: so the one at hand is used."""
+        info = await self._as(grant).get(BY_ID, read_repository, values={"id": self.id})
         if info.id != self.id:
             raise BadAnswer(call=f"GET {BY_ID}", reason="it is about another repository")
         self._known.full_name = info.full_name
@@ -88,7 +92,7 @@ class Place:
             filled = {**name, **values}
             return await self._as(grant).get(template, read, query=query, new=new, values=filled)
 
-        return await self._named(ask)
+        return await self._named(grant, ask)
 
     async def _pages(
         self,
@@ -106,7 +110,7 @@ class Place:
                 template, read, query=query, items=items, values={**name, **values}
             )
 
-        return await self._named(ask)
+        return await self._named(grant, ask)
 
     async def _write(
         self,
@@ -133,26 +137,26 @@ class Place:
                 values={**name, **values},
             )
 
-        return await self._named(ask)
+        return await self._named(grant, ask)
 
-    async def _named(self, ask: Callable[[Mapping[str, str]], Awaitable[T]]) -> T:
+    async def _named(self, grant: Grant, ask: Callable[[Mapping[str, str]], Awaitable[T]]) -> T:
         """With the present name; after a 404, once more if that was not it."""
-        name = await self._name()
+        name = await self._name(grant)
         try:
             return await ask(_parts(name))
         except NotFound:
             named_at = self._known.named_at
             if named_at is not None and self._clock.now() - named_at < NAME_DOUBTED:
                 raise
-            if (await self.info()).full_name == name:
+            if (await self._ask_info(grant)).full_name == name:
                 raise
         return await ask(_parts(self._known.full_name))
 
-    async def _name(self) -> str:
+    async def _name(self, grant: Grant) -> str:
         async with self._known.naming:
             named_at = self._known.named_at
             if named_at is None or self._clock.now() - named_at >= NAME_BELIEVED:
-                await self.info()
+                await self._ask_info(grant)
             return self._known.full_name
 
     def _as(self, grant: Grant) -> Caller:

@@ -20,7 +20,7 @@ class Pulls(Place):
 
     async def pulls_with_head(self, branch: str) -> list[Pull]:
         """Open, closed and merged ones from this repository's own `branch`, oldest first."""
-        owner = (await self._name()).partition("/")[0]
+        owner = (await self._name(READ_PULLS)).partition("/")[0]
         pulls = await self._pages(
             READ_PULLS,
             "/pulls",

@@ -69,7 +69,7 @@ class Repository(Threads, Pulls, Reviews, Checks, Contents, People, GraphQL):
         scope = Scope(
             installation=self.installation, repository=self.id, grant=grant, opaque=opaque
         )
-        name = await self._name()
+        name = await self._name(grant)
         token: Token = await self._tokens.token(scope)
         basic = basic_credentials(token.secret).reveal()
         return GitCredentials(
