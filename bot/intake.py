@@ -155,7 +155,7 @@ class Intake:
         try:
             document = json.loads(delivery.body)
         except (ValueError, RecursionError) as error:
-            raise BadPayload("body", "is not JSON") from error
+            raise BadPayload(where="the body", problem="is not JSON") from error
         record = await self._asking.decide(delivery.guid, delivery.event, document)
         return record.to_json()
 
