@@ -1,6 +1,7 @@
 # Every target runs set-up first; set-up does nothing where nothing is to do.
 PYTHON ?= python3
 ARGS ?=
+UPGRADE ?=
 BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 MAKEFLAGS += --no-print-directory
@@ -39,12 +40,12 @@ format: setup ## Put every file in the project's format
 bench: setup ## Measure what is ours: intake, sandbox, warm and cold paths
 	@$(BIN)/pytest -m bench -s -p no:cacheprovider tests/bench $(ARGS)
 
-lock: ## Choose the newest versions of everything again (needs uv and npm)
+lock: ## Fit the locks to what is asked for (UPGRADE=--upgrade: the newest; needs uv, npm)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-emit-index-url --custom-compile-command "make lock" --upgrade \
+	    --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml scripts/build.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-emit-index-url --custom-compile-command "make lock" --upgrade \
+	    --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE) \
 	    --extra dev -c requirements.lock pyproject.toml scripts/build.in -o requirements-dev.lock
 	cd tools && npm install --package-lock-only
 
