@@ -7,6 +7,7 @@ reports in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ..codec import MAX_PLAN
 from ..reports import AgentSaid, PlanChanged, Report, StillWorking, ToolCalled, Warned
@@ -17,9 +18,13 @@ SAY_SECONDS = 0.25
 SAY_BYTES = 4 << 10
 PIECE = 32 << 10
 CALL_SECONDS = 0.1
+OUTPUT_SECONDS = 1.0
+"""Between reports of a running call that differ in its output only."""
 BEAT_SECONDS = 15.0
 TEXT_BUDGET = 4 << 20
 """Characters an agent may say in one turn."""
+RUNNING_BUDGET = 8 << 20
+"""Bytes of output told of calls that still run; what they end with is always told."""
 CALL_BUDGET = 5000
 """Tool calls of one turn that are told of."""
 
@@ -52,6 +57,7 @@ class Recorder:
         self._names: dict[str, str] = {}
         self._told: dict[str, tuple[float, ToolCalled]] = {}
         self._late: set[str] = set()
+        self._spent = 0
         self._plan: PlanChanged | None = None
         self._plan_last: PlanChanged | None = None
         self._plan_told = now - SAY_SECONDS
@@ -85,8 +91,7 @@ class Recorder:
             self._plan_told = now
             self._tell_plan()
         for call in sorted(self._late):
-            if now - self._told[call][0] >= CALL_SECONDS:
-                self._tell(call, now)
+            self._tell_if_due(call, now)
         if now >= self._next_beat:
             self._next_beat = now + self._beat
             running = [call for call in self._calls.values() if not call.over]
@@ -147,11 +152,8 @@ class Recorder:
             self._end_message()
             call = self._calls[name] = ToolCall(self._turn, name, now, self._workspace)
         call.learn(update, now)
-        told = self._told.get(name)
-        if call.over or told is None or now - told[0] >= CALL_SECONDS:
-            self._tell(name, now)
-        else:
-            self._late.add(name)
+        self._late.add(name)
+        self._tell_if_due(name, now)
 
     def _take_todos(self, raw_input: object) -> None:
         """OpenCode 1.18 says its plan as a tool's input, not as a `plan` update."""
@@ -178,12 +180,25 @@ class Recorder:
                 self._plan_last = plan
                 self._emit(plan)
 
+    def _tell_if_due(self, name: str, now: float) -> None:
+        """Tell of a call now, unless it was told of just before."""
+        told = self._told.get(name)
+        if told is not None and not self._calls[name].over:
+            if now - told[0] < CALL_SECONDS:
+                return
+            report = self._calls[name].report()
+            only_output = replace(report, output_tail=told[1].output_tail) == told[1]
+            if only_output and (now - told[0] < OUTPUT_SECONDS or self._spent > RUNNING_BUDGET):
+                return
+        self._tell(name, now)
+
     def _tell(self, name: str, now: float) -> None:
         self._late.discard(name)
         report = self._calls[name].report()
         told = self._told.get(name)
         if told is None or told[1] != report:
             self._told[name] = (now, report)
+            self._spent += 0 if self._calls[name].over else len(report.output_tail)
             self._emit(report)
 
     def _end_message(self) -> None:

@@ -20,6 +20,8 @@ from .processes import Child
 
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PACK_SECONDS = 600.0
+NOBODY = GitIdentity(name="OpenInspect", email="open-inspect@noreply.github.com")
+"""Whose the rest is where no prompt is known for the turn; Open-Inspect's fallback identity."""
 
 
 class Workspace:
@@ -138,8 +140,7 @@ class Workspace:
         lock = self._git.directory / ".git" / "index.lock"
         with contextlib.suppress(OSError):
             lock.unlink()  # of a git that was killed with the agent: nobody works here now
-        author = self._author(turn)
-        env = {} if author is None else _identity(author)
+        env = _identity(self._author(turn) or NOBODY)
         await self._git.run("add", "--all")
         if await self._git.succeeds("diff", "--cached", "--quiet"):
             return  # only things that git does not keep, such as an empty nested repository
