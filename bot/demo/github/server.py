@@ -34,6 +34,7 @@ from .model import (
     ReviewComment,
     Token,
 )
+from .pages import Pages
 from .world import World
 
 DEFAULT_PERMISSIONS: Mapping[str, str] = {
@@ -66,6 +67,7 @@ class EmbeddedGitHub(people.PeopleActions):
         self.rest = RestDoor(self.world, self.hooks, record=record)
         self.graphql = GraphQLDoor(self.world, self.hooks, record=record)
         self.git = GitDoor(self.world, self.hooks)
+        self.pages = Pages(self.world)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -79,6 +81,8 @@ class EmbeddedGitHub(people.PeopleActions):
             "/{owner}/{name}/{rest:info/refs|git-upload-pack|git-receive-pack}",
             self.git.handle,
         )
+        for path, page in self.pages.routes():
+            door.router.add_get(path, page)
         self._runner = web.AppRunner(door, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
