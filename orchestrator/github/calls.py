@@ -19,7 +19,7 @@ Read = Callable[[Fields], T]
 Json = Mapping[str, Any]
 Query = Mapping[str, str | int]
 Values = Mapping[str, str | int]
-Method = Literal["POST", "PATCH", "PUT", "DELETE"]
+Method = Literal["POST", "PATCH", "DELETE"]
 MOST_ITEMS = 10_000
 
 
@@ -132,8 +132,6 @@ class Caller:
                     answer = await call.post(url, data=data, accept=ACCEPT, extra_headers=extra)
                 case "PATCH":
                     answer = await call.patch(url, data=data, accept=ACCEPT, extra_headers=extra)
-                case "PUT":
-                    answer = await call.put(url, data=data, accept=ACCEPT, extra_headers=extra)
                 case "DELETE":
                     await call.delete(url, data=data, accept=ACCEPT, extra_headers=extra)
             return read(Fields(answer))

@@ -15,7 +15,16 @@ from .app import AppCredentials, AppIdentity
 from .calls import Caller, nothing
 from .deliveries import Deliveries
 from .endpoints import Endpoints
-from .errors import Forbidden, Invalid, NotFound, NotInstalled, PermissionMissing, WrongApp
+from .errors import (
+    AccessError,
+    BadCredentials,
+    Invalid,
+    NotFound,
+    NotInstalled,
+    PermissionMissing,
+    RateLimited,
+    WrongApp,
+)
 from .fields import Fields
 from .grants import METADATA, Grant, Scope
 from .http import Credentials, Line, Nobody, Observe
@@ -99,12 +108,12 @@ class GitHub(Deliveries):
                 found=f"{info.slug} ({info.id})",
                 configured=f"{self.identity.slug} ({self.identity.app_id})",
             )
-        installations = await as_app.get(
-            "/app/installations", _first_installation, query={"per_page": 1}
+        installation = await as_app.get(
+            "/app/installations", _usable_installation, query={"per_page": 30}
         )
         try:
-            bot = await self._bot_id(self._with_token(installations, None, METADATA))
-        except (NotFound, Forbidden, NotInstalled):
+            bot = await self._bot_id(self._with_token(installation, None, METADATA))
+        except (NotFound, AccessError, BadCredentials, RateLimited):
             bot = None
         return AppInfo(
             id=info.id,
@@ -245,5 +254,5 @@ class GitHub(Deliveries):
         )
 
 
-def _first_installation(data: Fields) -> int | None:
-    return next((item["id"].whole() for item in data), None)
+def _usable_installation(data: Fields) -> int | None:
+    return next((item["id"].whole() for item in data if item["suspended_at"].absent), None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from .calls import Read
-from .errors import NotFound, StateConflict
+from .errors import BadAnswer, NotFound, StateConflict
 from .fields import Fields, WrongShape
 from .grants import READ_CODE
 from .place import Place
@@ -39,6 +39,12 @@ class Entry:
     mode: str
     sha: str
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    listed: tuple[Entry, ...]
+    truncated: bool
 
 
 class Contents(Place):
@@ -84,7 +90,11 @@ class Contents(Place):
             entries = await self._object("/git/trees/{id}", tree, _entries)
         except (NotFound, StateConflict):  # 409: the repository is empty
             return None
-        return next((entry for entry in entries if entry.path == name), None)
+        found = next((entry for entry in entries.listed if entry.path == name), None)
+        if found is None and entries.truncated:
+            # Not listed is not the same as not there.
+            raise BadAnswer(call="GET /git/trees", reason="the folder is too large to be listed")
+        return found
 
     async def _blob(self, sha: str) -> bytes:
         return await self._object("/git/blobs/{id}", sha, _content)
@@ -108,8 +118,8 @@ def _target(data: Fields) -> str:
     return data["object"]["sha"].text()
 
 
-def _entries(data: Fields) -> list[Entry]:
-    return [
+def _entries(data: Fields) -> Tree:
+    listed = tuple(
         Entry(
             path=item["path"].text(),
             mode=item["mode"].text(),
@@ -117,12 +127,16 @@ def _entries(data: Fields) -> list[Entry]:
             size=item["size"].whole_or_none() or 0,
         )
         for item in data["tree"]
-    ]
+    )
+    return Tree(listed=listed, truncated=data["truncated"].flag(False))
 
 
 def _content(data: Fields) -> bytes:
-    if data["encoding"].text() == "utf-8":
+    encoding = data["encoding"].text()
+    if encoding == "utf-8":
         return data["content"].text().encode()
+    if encoding != "base64":
+        raise WrongShape("answer.encoding should be base64 or utf-8")
     try:
         return base64.b64decode("".join(data["content"].text().split()), validate=True)
     except binascii.Error:
