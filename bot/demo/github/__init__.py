@@ -5,8 +5,9 @@ as GitHub answers, tells Apps what happened by signed webhooks, and can be made 
 request. `EmbeddedGitHub` is the whole of it; everything else here is behind its doors.
 """
 
+from .accounts import App, Person
 from .faults import Fault
-from .model import App, Comment, Delivery, Installation, LedgerEntry, Person, Repo
+from .model import Comment, Delivery, Installation, LedgerEntry, Repo
 from .server import EmbeddedGitHub
 
 __all__ = [

@@ -11,8 +11,9 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .accounts import App, Person
 from .hooks import Hooks
-from .model import App, Installation, Person, Repo, Token
+from .model import Installation, Repo, Token
 from .shapes import installation as installation_shape
 from .shapes import short_repository
 from .world import World

@@ -6,6 +6,7 @@ Permissions are checked before, by the door the request came through.
 from collections.abc import Sequence
 from typing import Literal
 
+from .accounts import Person
 from .hooks import Hooks
 from .model import (
     Actor,
@@ -15,7 +16,6 @@ from .model import (
     Json,
     Label,
     LedgerVerb,
-    Person,
     Pull,
     Reaction,
     Repo,

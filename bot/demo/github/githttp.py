@@ -14,7 +14,8 @@ from aiohttp import hdrs, web
 
 from .apps import Unauthorized, covers
 from .changes_git import RefUpdate, after_push
-from .door import Credentials, with_faults
+from .door import Credentials
+from .faulty import with_faults
 from .gitstore import ZERO, clean_environment
 from .hooks import Hooks
 from .model import Actor, Repo, Token

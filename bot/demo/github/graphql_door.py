@@ -14,7 +14,8 @@ from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, graphql_syn
 from . import changes_issues, changes_pulls, changes_reviews
 from . import graphql_shapes as shapes
 from .apps import Unauthorized, covers
-from .door import Credentials, with_faults
+from .door import Credentials
+from .faulty import with_faults
 from .graphql_schema import SDL
 from .graphql_shapes import refused
 from .hooks import Hooks

@@ -6,8 +6,9 @@ from typing import Any
 import yaml
 from graphql import GraphQLError
 
+from .accounts import Person
 from .gitstore import BareRepository
-from .model import Comment, Issue, Json, Person, Pull, Repo, Review, ReviewComment, Thread
+from .model import Comment, Issue, Json, Pull, Repo, Review, ReviewComment, Thread
 from .shapes import node_id, web
 from .world import World, stamp
 

@@ -16,8 +16,9 @@ from datetime import timedelta
 
 import aiohttp
 
+from .accounts import App, Person
 from .faults import Fault
-from .model import App, Delivery, Installation, Json, Person, Repo
+from .model import Delivery, Installation, Json, Repo
 from .shapes import events_of, node_id, repository, user
 from .world import World
 

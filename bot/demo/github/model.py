@@ -9,54 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from .accounts import App, Grant, Person
 from .gitstore import BareRepository
 
 Json = dict[str, Any]
 
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
-
-
-@dataclass(slots=True, kw_only=True)
-class Person:
-    """An account: a human, an organization, or an App's bot (`type` says which)."""
-
-    id: int
-    login: str
-    name: str
-    type: Literal["User", "Bot", "Organization"] = "User"
-    created_at: datetime
-
-    @property
-    def email(self) -> str:
-        """The address GitHub attributes to this account without publishing a real one."""
-        return f"{self.id}+{self.login}@users.noreply.github.com"
-
-
-@dataclass(slots=True, kw_only=True)
-class Grant:
-    """What one person may do in one repository; `role_name` may be a custom role's name."""
-
-    level: Literal["admin", "maintain", "write", "triage", "read", "none"]
-    role_name: str
-
-    def allows(self, level: str) -> bool:
-        ladder = ("none", "read", "triage", "write", "maintain", "admin")
-        return ladder.index(self.level) >= ladder.index(level)
-
-    @property
-    def permission(self) -> str:
-        """The folded value of the API: maintain reads as write, triage as read."""
-        return {"maintain": "write", "triage": "read"}.get(self.level, self.level)
-
-    @property
-    def capabilities(self) -> dict[str, bool]:
-        return {
-            "pull": self.allows("read"),
-            "triage": self.allows("triage"),
-            "push": self.allows("write"),
-            "maintain": self.allows("maintain"),
-            "admin": self.allows("admin"),
-        }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +44,7 @@ class Comment:
     created_at: datetime
     updated_at: datetime
     visible_from: datetime
-    app: "App | None" = None
+    app: App | None = None
     edits: int = 0
     history: list[str] = field(default_factory=list)
     minimized: str | None = None
@@ -122,7 +80,7 @@ class ReviewComment:
     created_at: datetime
     updated_at: datetime
     visible_from: datetime
-    app: "App | None" = None
+    app: App | None = None
     edits: int = 0
     minimized: str | None = None
     reactions: list[Reaction] = field(default_factory=list)
@@ -150,7 +108,7 @@ class Review:
     commit_id: str
     submitted_at: datetime | None
     visible_from: datetime
-    app: "App | None" = None
+    app: App | None = None
     minimized: str | None = None
 
 
@@ -174,7 +132,7 @@ class Issue:
     created_at: datetime
     updated_at: datetime
     visible_from: datetime
-    app: "App | None" = None
+    app: App | None = None
     state: Literal["open", "closed"] = "open"
     state_reason: str | None = None
     closed_at: datetime | None = None
@@ -266,24 +224,6 @@ class Repo:
             return given
         level: Literal["none", "read"] = "none" if self.private else "read"
         return Grant(level=level, role_name=level)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class App:
-    id: int
-    slug: str
-    name: str
-    client_id: str
-    owner: Person
-    bot: Person
-    permissions: dict[str, str]
-    private_key_pem: str = field(repr=False)
-    public_key_pem: str = field(repr=False)
-    webhook_url: str | None
-    webhook_secret: str = field(repr=False)
-    hook_id: int
-    created_at: datetime
-    long_tokens: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -7,21 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from . import changes_git, changes_issues, changes_pulls, changes_reviews
+from .accounts import Person
 from .gitstore import ZERO, Signature
 from .hooks import Hooks
 from .hunks import Side
-from .model import (
-    Actor,
-    CheckRun,
-    Comment,
-    Issue,
-    Person,
-    Pull,
-    Reaction,
-    Repo,
-    Review,
-    ReviewComment,
-)
+from .model import Actor, CheckRun, Comment, Issue, Pull, Reaction, Repo, Review, ReviewComment
 
 
 class PeopleActions:

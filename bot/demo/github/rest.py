@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlencode
 
+from .accounts import App
 from .apps import covers
 from .hooks import Hooks
-from .model import Actor, App, Issue, Json, Pull, Repo, Token
+from .model import Actor, Issue, Json, Pull, Repo, Token
 from .world import World
 
 DOCS = "https://docs.github.com/rest"
+# https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+PER_HOUR = 5_000
 
 # A permission that suffices, such as ("issues", "write"). Several in a tuple: any one of them.
 Need = tuple[tuple[str, str], ...]

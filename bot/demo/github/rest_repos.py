@@ -5,9 +5,10 @@ import base64
 import pygit2
 
 from . import shapes
+from .accounts import Person
 from .changes_git import RefUpdate, after_push
 from .gitstore import ZERO, Signature
-from .model import Json, Person, Repo
+from .model import Json, Repo
 from .rest import Answer, ApiError, Call, check_repository, not_found, route
 from .rest_git import READ, WRITE
 from .shapes_git import git_commit_object

@@ -4,7 +4,8 @@ The same shapes go into REST answers and webhook payloads; the latter allow no e
 what only REST says is added by the caller.
 """
 
-from .model import REACTIONS, App, Installation, Json, Label, Person, Reaction, Repo
+from .accounts import App, Person
+from .model import REACTIONS, Installation, Json, Label, Reaction, Repo
 from .world import World, stamp
 
 _REPOSITORY_LINKS = {

@@ -2,8 +2,9 @@
 
 import hashlib
 
+from .accounts import Person
 from .gitstore import Commit, FileChange, Signature
-from .model import Json, Person, Repo
+from .model import Json, Repo
 from .shapes import node_id, repo_api, user, web
 from .world import World, stamp
 

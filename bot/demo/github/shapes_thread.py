@@ -1,6 +1,7 @@
 """The JSON of issues, pull requests, their comments, reviews and checks."""
 
-from .model import CheckRun, Comment, Issue, Json, Person, Pull, Repo, Review, ReviewComment
+from .accounts import Person
+from .model import CheckRun, Comment, Issue, Json, Pull, Repo, Review, ReviewComment
 from .shapes import (
     app_or_none,
     association,

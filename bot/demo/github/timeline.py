@@ -4,21 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from .accounts import Person
 from .changes_pulls import pull_changes
 from .gitstore import Commit, FileChange
 from .hunks import spots
-from .model import (
-    CheckRun,
-    Comment,
-    Event,
-    Issue,
-    Person,
-    Pull,
-    Reaction,
-    Repo,
-    Review,
-    ReviewComment,
-)
+from .model import CheckRun, Comment, Event, Issue, Pull, Reaction, Repo, Review, ReviewComment
 from .world import World
 
 EMOJI = {

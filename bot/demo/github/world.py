@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .accounts import App, Person
 from .faults import Faults
-from .model import Actor, App, Installation, LedgerEntry, LedgerVerb, Person, Repo, Token
+from .model import Actor, Installation, LedgerEntry, LedgerVerb, Repo, Token
 
 # Ids of different kinds start far apart, so that mixing them up cannot pass by luck.
 FIRST_ID = {
