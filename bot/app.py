@@ -23,7 +23,7 @@ from orchestrator.agents import Agents
 from orchestrator.asking import Asking, Deployment
 from orchestrator.clock import SystemClock
 from orchestrator.engine import Engine
-from orchestrator.gateway import Gateway, Upstream, anthropic, openai, opencode
+from orchestrator.gateway import Gateway, Upstream, anthropic, model_session, openai, opencode
 from orchestrator.github.app import AppIdentity
 from orchestrator.github.client import GitHub
 from orchestrator.github.endpoints import Endpoints
@@ -104,7 +104,7 @@ class Server:
         settings, clock, stack = self._settings, self._parts.clock, self._stack
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        models = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+        models = await stack.enter_async_context(model_session())
         github, self.info = await self._github(http)
         stack.push_async_callback(github.close)
         self.access = Access(github, settings.data / "repositories.json")

@@ -12,6 +12,7 @@ from orchestrator.access import Access
 from orchestrator.agents import Agents, NoAgent
 from orchestrator.attend import Attendant, BootPlan
 from orchestrator.courier import (
+    AllowedBranches,
     AlreadyThere,
     CourierRefused,
     Mirror,
@@ -47,9 +48,9 @@ from orchestrator.session.effects import (
     TakeWork,
 )
 from orchestrator.session.state import Turn
-from orchestrator.session.values import Person, Work, parse_session_id
+from orchestrator.session.values import Home, Person, Work, parse_session_id
 from orchestrator.settle import EffectImpossible
-from orchestrator.showing import newest_work
+from orchestrator.showing import home_number, newest_work
 from orchestrator.telling import Telling
 from sandbox.commands import Boot, GitIdentity, Prompt, Script, StopTurn
 from sandbox.provider import Link, Provider, SandboxGone, SnapshotMissing
@@ -305,16 +306,15 @@ class Working:
         )
         if taken is None:
             return None
-        plan = s.opened.plan
         credentials = await repository.git_credentials(write=True)
-        for target in (branch, f"{branch}-{turn.number}", f"{branch}-{turn.number}-{s.version}"):
+        for target in (branch, *beside(s, branch, turn.number)):
             expected = await remote_tip(credentials, target)
             outcome = await push(
                 credentials,
                 taken,
                 branch=target,
                 expected=expected,
-                allowed=allowed_branches(s, plan.branch_prefix),
+                allowed=allowed_branches(s),
             )
             match outcome:
                 case Pushed() | AlreadyThere():
@@ -360,6 +360,26 @@ def _remembers(s: Session, launch: int) -> bool:
         return box.resumed
     handed = [t for t in s.turns if t.handed_at is not None and t.handed_at >= box.launched_at]
     return bool(handed)
+
+
+def allowed_branches(s: Session) -> AllowedBranches:
+    """A session's own branches below the prefix, and the head of the pull request it lives on."""
+    assert s.opened is not None
+    on_pull = s.opened.home is Home.PULL_REQUEST
+    return AllowedBranches(
+        default_branch=s.opened.plan.base_branch,
+        prefix=s.opened.plan.branch_prefix,
+        pull_head=s.opened.branch if on_pull else None,
+    )
+
+
+def beside(s: Session, branch: str, turn: int) -> tuple[str, str]:
+    """Where work goes when its branch has moved: names that nobody else uses."""
+    allowed = allowed_branches(s)
+    stem = branch
+    if branch == allowed.pull_head:
+        stem = f"{allowed.prefix}{home_number(s)}"
+    return f"{stem}-turn-{turn}", f"{stem}-turn-{turn}-{s.version}"
 
 
 def _people(s: Session) -> tuple[GitIdentity, ...]:
