@@ -22,6 +22,7 @@ from orchestrator.access import Access
 from orchestrator.agents import Agents
 from orchestrator.asking import Asking, Deployment
 from orchestrator.clock import SystemClock
+from orchestrator.courier import HostGit, Mirrors
 from orchestrator.engine import Engine
 from orchestrator.gateway import Gateway, Upstream, anthropic, model_session, openai, opencode
 from orchestrator.github.app import AppIdentity
@@ -43,6 +44,7 @@ from orchestrator.session.values import parse_session_id
 from orchestrator.settle import Settler
 from orchestrator.showing import Showing
 from orchestrator.stores.branches import Branches
+from orchestrator.stores.chain import Keys
 from orchestrator.stores.journal import Journal
 from orchestrator.stores.journaled import JournaledStore
 from orchestrator.sweeper import Sweeper
@@ -109,15 +111,18 @@ class Server:
         stack.push_async_callback(github.close)
         self.access = Access(github, settings.data / "repositories.json")
         marker_key = _state_key(settings)
+        git = HostGit()
 
         self.journal = await Journal.open(settings.data / "journal.sqlite3")
         stack.push_async_callback(self.journal.close)
         branches = Branches(
             root=settings.data / "state",
             access=self.access,
-            key=marker_key,
+            git=git,
+            keys=Keys(marker_key),
             clean=self._outgoing.clean,
             author=_author(self.info),
+            clock=clock,
         )
         store = JournaledStore(self.journal, branches.of, clock)
         stack.push_async_callback(store.close)
@@ -155,7 +160,7 @@ class Server:
                 clock=clock,
             ),
             clean=self._outgoing.clean,
-            mirrors=settings.data / "mirrors",
+            mirrors=Mirrors(settings.data / "mirrors", git),
             deployment=_deployment_name(settings),
             clock=clock,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from orchestrator.courier import GitError
 from orchestrator.github.errors import (
     GitHubError,
     RateLimited,
@@ -81,6 +82,8 @@ class Performing:
         except GitHubError as error:
             raise EffectImpossible(str(error)) from error
         except EditFailed as error:
+            raise EffectDeferred(str(error)) from error
+        except GitError as error:
             raise EffectDeferred(str(error)) from error
         except LaunchRefused as error:
             raise EffectImpossible(str(error)) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -72,7 +71,7 @@ class Working:
         agents: Agents,
         gateway: Gateway,
         clean: Callable[[str], str],
-        mirrors: Path,
+        mirrors: Mirrors,
         deployment: str,
         clock: Clock,
     ) -> None:
@@ -82,7 +81,7 @@ class Working:
         self._agents = agents
         self._gateway = gateway
         self._clean = clean
-        self._mirrors = Mirrors(mirrors)
+        self._mirrors = mirrors
         self._deployment = deployment
         self._clock = clock
         self._telling = Telling(access)
@@ -295,12 +294,15 @@ class Working:
         link = await self._link(s, effect.launch)
         mirror = self._mirrors.of(repository.id)
         branch = branch_of(s)
-        known = known_head(s)
+        base = known_head(s) or (s.sandbox.base if s.sandbox is not None else "")
+        if not await mirror.has(base):
+            reading = await repository.git_credentials(write=False)
+            await mirror.fetch(reading, branches=[s.opened.plan.base_branch], commits=[base])
         taken = await take(
             link,
             mirror=mirror,
             turn=turn.number,
-            base=known or (s.sandbox.base if s.sandbox is not None else ""),
+            base=base,
             commit_message=effect.commit_message,
             policy=TakePolicy(author=identity_of(turn.prompt.author), people=_people(s)),
         )
