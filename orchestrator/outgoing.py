@@ -27,7 +27,9 @@ _ANSI = re.compile(
     r"|[PX^_][^\x1b]{0,4096}\x1b\\|[ -/]*[0-~])?|\x9b[0-?]*[ -/]*[@-~]"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_UNFINISHED = re.compile(r"(?:\x1b|\x9b)[^\x1b\x9b]{0,4200}\Z")
+_UNFINISHED = re.compile(
+    r"(?:\x1b[\]PX^_][^\x07\x1b]{0,4096}\x1b?|(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b[ -/]*)\Z"
+)
 
 _HEX = re.compile(rb"[0-9a-fA-F]{18,}")
 _DIGITS = re.compile(rb"\d{18,}")

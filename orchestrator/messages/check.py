@@ -9,7 +9,7 @@ from orchestrator.session.values import Outcome
 from orchestrator.session.view import SessionView, TurnView
 
 from . import figures, inert, steps
-from .markdown import prose
+from .markdown import prose, sentence
 from .status import ended_reason, facts_table, outcome_words, saved_words
 
 Conclusion = Literal["success", "failure", "cancelled", "timed_out", "neutral"]
@@ -26,7 +26,7 @@ class CheckText:
 
 
 def check_started(view: SessionView, turn: TurnView) -> CheckText:
-    asked = inert.line(turn.prompt, 300)
+    asked = sentence(turn.prompt, 300)
     return CheckText(
         title=f"Turn {turn.number} is running",
         summary=f"> {asked} — {inert.code(turn.author.login)}",

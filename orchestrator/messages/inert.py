@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 
+# What stands before a match may end in its middle: `@a@b` is two mentions once the first is code.
+# So nothing here asks what stands before, and every alternative is tried once at each place.
 _ACTING = re.compile(
-    r"""(?P<url>\b(?:https?|ftp|ssh|git|file|data|javascript)://?[^\s<>`]+|\bwww\.[^\s<>`]+)
-    |(?P<mail>(?:mailto:|xmpp:)?[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
-    |(?P<mention>(?<![A-Za-z0-9])@[A-Za-z0-9][\w-]*(?:/[\w.-]+)?)
-    |(?P<reference>(?:[\w.-]+/[\w.-]+|[\w.-]+)?\#\d+\b|\bGH-\d+\b)
-    |(?P<tag>:[a-z0-9_+-]+:)""",
+    r"""(?:https?|ftp|ssh|git|file|data|javascript)://?[^\s<>`]+
+    |www\.[^\s<>`]+
+    |(?:(?<![\w.+-])[\w.+-]++)?@[A-Za-z0-9][\w-]*(?:[/.@][\w-]+)*
+    |\#\d+
+    |GH-\d+""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ESCAPED = str.maketrans(
@@ -41,9 +43,10 @@ _BOTS = re.compile(
     r"|ellipsis-dev|qodo-merge|allcontributors|stale|probot|bot)\b)",
     re.IGNORECASE,
 )
+_MARKER = re.compile(r"<!--(?=\s*openinspect)", re.IGNORECASE)
 _BACKTICKS = re.compile(r"`+")
 _CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _SPACES = re.compile(r"\s+")
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?")
@@ -57,8 +60,6 @@ def text(said: str) -> str:
     pieces: list[str] = []
     position = 0
     for match in _ACTING.finditer(said):
-        if match.lastgroup == "tag":
-            continue
         pieces += (_plain(said[position : match.start()]), code(match.group()))
         position = match.end()
     return "".join(pieces) + _plain(said[position:])
@@ -91,7 +92,7 @@ def line(said: str, limit: int) -> str:
 def code(said: str, limit: int = 200) -> str:
     """A code span. What other bots would take as their command is written with another `@`."""
     said = cut(_SPACES.sub(" ", _CONTROL.sub("", said)).strip(), limit)
-    said = _BOTS.sub("＠", said)
+    said = _MARKER.sub("<!-", _BOTS.sub("＠", said))
     if not said:
         return "` `"
     longest = max((len(run) for run in _BACKTICKS.findall(said)), default=0)
@@ -102,7 +103,7 @@ def code(said: str, limit: int = 200) -> str:
 
 def fenced(said: str, language: str = "") -> str:
     """A code block whose fence is longer than any in it."""
-    said = _BOTS.sub("＠", _CONTROL.sub("", said)).replace("\r", "")
+    said = _MARKER.sub("<!-", _BOTS.sub("＠", _CONTROL.sub("", said.replace("\r", ""))))
     said = _COMMAND.sub(r"\g<space>∕\g<word>", said).rstrip("\n")
     longest = max((len(run) for run in _BACKTICKS.findall(said)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -126,6 +127,6 @@ def cut(said: str, limit: int) -> str:
         return said
     kept = said[: max(0, limit - 1)]
     space = kept.rfind(" ")
-    if space > limit * 0.6:
+    if space > limit * 0.6 and said[len(kept)] != " ":
         kept = kept[:space]
     return kept.rstrip() + "…"

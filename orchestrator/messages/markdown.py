@@ -36,6 +36,13 @@ def prose(said: str, limit: int) -> str:
         size = size * 2 // 3
 
 
+def sentence(said: str, limit: int) -> str:
+    """One line of what was said, cut to `limit` characters; code and emphasis keep their form."""
+    flat = inert.cut(" ".join(inert.without_controls(said).split()), limit)
+    tokens = _MARKDOWN.parseInline(flat)
+    return inert.lines(_inline(tokens[0].children or [])) if tokens else ""
+
+
 def open_fence(source: str) -> str:
     """What closes the code block that `source` ends in the middle of; empty where it does not."""
     tokens = _MARKDOWN.parse(source)

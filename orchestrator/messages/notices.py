@@ -28,7 +28,7 @@ def reply(text: str, *, login: str, marker: str) -> str:
 
 def status_words(view: SessionView, *, now: datetime, status_url: str = "") -> str:
     """What `status` answers: state, queue, spending, where more is shown."""
-    parts = [headline(view, now)]
+    parts: list[str] = []
     if view.turn is not None and view.turn.outcome is None and view.turn.steps:
         last = view.turn.steps[-1]
         parts.append(f"Last step: {inert.code(last.title, 160)}.")
@@ -41,7 +41,7 @@ def status_words(view: SessionView, *, now: datetime, status_url: str = "") -> s
         parts.append(f"Pull request: #{view.pull_request.number}.")
     if status_url:
         parts.append(f"[All of it]({status_url}).")
-    return " ".join(parts)
+    return f"{headline(view, now)}\n\n{' '.join(parts)}"
 
 
 def help_words(name: str) -> str:

@@ -9,14 +9,14 @@ from orchestrator.session.values import Home
 from orchestrator.session.view import SessionView, TurnView
 
 from . import figures, inert, steps
-from .markdown import open_fence, prose
+from .markdown import open_fence, prose, sentence
 from .status import composed
 
 LONGEST_TITLE = 72
 _SUMMARY = 15_000
 _TEMPLATE = 20_000
 
-_DECORATION = re.compile(r"[`*_#>\[\]<|~]+")
+_DECORATION = re.compile(r"[`*#>\[\]<|~]+|(?<![A-Za-z0-9])_+|_+(?![A-Za-z0-9])")
 _SKIP_CI = re.compile(r"\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]", re.IGNORECASE)
 _CLOSING = re.compile(
     r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:[\w.-]+/[\w.-]+)?#(\d+)", re.IGNORECASE
@@ -69,8 +69,8 @@ def _first_sentence(said: str) -> str:
 
 def _titled(said: str) -> str:
     said = " ".join(inert.without_controls(said[:1000]).split())
-    said = _SKIP_CI.sub("", _DECORATION.sub("", said))
-    said = _CLOSING.sub(r"\1 issue \2", said).replace("@", "＠")
+    said = _CLOSING.sub(r"\1 issue \2", _SKIP_CI.sub("", said))
+    said = _DECORATION.sub("", said).replace("@", "＠")
     said = _PREAMBLE.sub("", said).strip(" .:;,-–—")
     if not said:
         return ""
@@ -97,7 +97,7 @@ def pull_request_body(
     """Why, what, how it was checked; who asked in the last line. `asked_at` is the URL of what
     asked. A template's own headings are used where they fit, and kept where they do not."""
     summary = prose(turn.said, _SUMMARY) if turn.said.strip() else ""
-    summary = summary or f"Asked for: {inert.line(turn.prompt, 1000)}"
+    summary = summary or f"Asked for: {sentence(turn.prompt, 1000)}"
     checked = _checked(turn)
     closing = _closing(view)
     if template is not None and template.text.strip():
@@ -182,5 +182,7 @@ def _filled(template: str, summary: str, checked: str, closing: str) -> str:
         out.append(fence)
     body = re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip()
     before = waiting.pop("summary", "")
+    if "checked" in waiting:
+        waiting["checked"] = f"**Checked**\n\n{checked}"
     after = [waiting[slot] for slot in ("checked", "closing") if slot in waiting]
     return "\n\n".join(part for part in (before, body, *after) if part)

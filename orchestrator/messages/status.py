@@ -10,7 +10,7 @@ from orchestrator.session.values import Outcome, Phase, Status
 from orchestrator.session.view import SandboxView, SessionView, TurnView
 
 from . import figures, inert, steps
-from .markdown import prose
+from .markdown import prose, sentence
 
 LONGEST = 60_000
 """GitHub takes more, but not everywhere: https://github.com/dead-claudia/github-limits"""
@@ -114,7 +114,7 @@ def outcome_words(outcome: Outcome) -> str:
 
 
 def _prompt(turn: TurnView) -> str:
-    asked = inert.line(turn.prompt, _PROMPT)
+    asked = sentence(turn.prompt, _PROMPT)
     return f"> {asked} — {inert.person(turn.author.login)}"
 
 
@@ -156,20 +156,21 @@ def _sandbox(box: SandboxView | None) -> list[str]:
     if box.ready_seconds is not None:
         lines.append(f"- [x] Sandbox ready in {figures.duration(seconds)}{about}")
     if box.note:
-        lines.append(f"- [x] {inert.line(box.note, 300)}")
+        lines.append(f"- [x] {sentence(box.note, 300)}")
     if box.lost:
-        lines.append(f"- [x] The sandbox before was lost: {inert.line(box.lost, 300)}")
+        lines.append(f"- [x] The sandbox before was lost: {sentence(box.lost, 300)}")
     return lines
 
 
 def _ended(view: SessionView, turn: TurnView) -> str:
     """Reason first where it did not go well, then what was said, then the facts."""
+    shown = turn.work is not None or turn.outcome is Outcome.SUCCEEDED
     parts = [
         ended_reason(view, turn),
         prose(turn.said, _SUMMARY) if turn.said.strip() else "",
         facts_table(turn),
         saved_words(view, turn),
-        "\n".join(steps.checklist(turn.steps, None)) if turn.work is None else "",
+        "" if shown else "\n".join(steps.checklist(turn.steps, None)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -185,7 +186,7 @@ def ended_reason(view: SessionView, turn: TurnView) -> str:
         return f"Cancelled by {by}.{dropped} A new mention starts the next session."
     if turn.outcome is Outcome.STOPPED and turn.stopped_by is not None:
         return f"Stopped by {inert.person(turn.stopped_by.login)}."
-    return inert.line(turn.reason, 1000) if turn.reason else ""
+    return sentence(turn.reason, 1000)
 
 
 def facts_table(turn: TurnView) -> str:
@@ -207,7 +208,7 @@ def facts_table(turn: TurnView) -> str:
             told.insert(0, f"{len(ran) - 6} more")
         rows.append(_row("Ran", ", ".join(told)))
     if work is not None and work.note:
-        rows.append(_row("Note", inert.text(inert.cut(" ".join(work.note.split()), 1000))))
+        rows.append(_row("Note", sentence(work.note, 1000)))
     return "\n".join(["| | |", "|---|---|", *rows]) if rows else ""
 
 
@@ -221,7 +222,7 @@ def saved_words(view: SessionView, turn: TurnView) -> str:
     if work is None or work.commits == 0:
         if turn.outcome is Outcome.SUCCEEDED:
             return "Nothing was changed in the repository."
-        if view.sandbox is not None:
+        if view.sandbox is not None and view.status is not Status.CANCELLED:
             return "What was not committed is still in the sandbox: the next prompt goes on there."
         return ""
     where = f"{inert.code(work.branch)} ({figures.count(work.commits, 'commit')})"
@@ -234,7 +235,7 @@ def _waiting(view: SessionView) -> str:
     if not view.waiting:
         return ""
     shown = [
-        f"{inert.person(w.author.login)} “{inert.line(w.prompt, 120)}”"
+        f"{inert.person(w.author.login)} “{sentence(w.prompt, 120)}”"
         for w in view.waiting[:_WAITING_SHOWN]
     ]
     more = len(view.waiting) - len(shown)

@@ -8,6 +8,7 @@ from datetime import datetime
 from orchestrator.session.values import Step, StepKind, StepStatus
 
 from . import figures, inert
+from .markdown import sentence
 
 SHOWN = 8
 _LOG_CHARACTERS = 20_000
@@ -74,7 +75,7 @@ def _words(group: list[Step], *, live: bool) -> str:
         case StepKind.SCRIPT:
             return inert.code(last.title, _TITLE)
         case StepKind.OTHER:
-            return inert.line(last.title, _TITLE) or "A step"
+            return sentence(last.title, _TITLE) or "A step"
 
 
 def _things(group: list[Step]) -> str:
