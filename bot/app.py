@@ -29,6 +29,7 @@ from orchestrator.github.app import AppIdentity
 from orchestrator.github.client import GitHub
 from orchestrator.github.endpoints import Endpoints
 from orchestrator.github.errors import GitHubError, RateLimited, TryLater
+from orchestrator.github.limits import Pace
 from orchestrator.github.values import AppInfo
 from orchestrator.notices import Notices
 from orchestrator.outgoing import Outgoing
@@ -213,6 +214,9 @@ class Server:
                 clock=self._parts.clock,
                 on_secret=self._outgoing.learn,
                 observe=self.metrics.github,
+                pace=Pace(
+                    per_minute=settings.creates_per_minute, per_hour=settings.creates_per_hour
+                ),
             )
 
         slug = await client("").discover_slug()

@@ -53,6 +53,8 @@ class Settings:
     openai: ModelUpstream
     opencode: ModelUpstream
     sandbox_user: int | None
+    creates_per_minute: int
+    creates_per_hour: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,12 @@ ALL = (
         name="GITHUB_GRAPHQL_URL", doc="GraphQL API", default="https://api.github.com/graphql"
     ),
     _Setting(name="GITHUB_SERVER_URL", doc="web and git", default="https://github.com"),
+    _Setting(
+        name="GITHUB_CREATES_PER_MINUTE",
+        doc="comments and the like that an installation writes at most",
+        default="40",
+    ),
+    _Setting(name="GITHUB_CREATES_PER_HOUR", doc="and in an hour", default="300"),
     _Setting(name="OPENINSPECT_HOST", doc="address to listen on", default="127.0.0.1"),
     _Setting(name="OPENINSPECT_PORT", doc="port to listen on", default="8080"),
     _Setting(
@@ -201,6 +209,8 @@ def parse(values: Mapping[str, str]) -> Settings:
         sandbox_user=reader.number("OPENINSPECT_SANDBOX_UID", 1, 2**31)
         if reader.optional("OPENINSPECT_SANDBOX_UID")
         else None,
+        creates_per_minute=reader.number("GITHUB_CREATES_PER_MINUTE", 1, 100_000),
+        creates_per_hour=reader.number("GITHUB_CREATES_PER_HOUR", 1, 1_000_000),
     )
     if settings.log_level not in ("debug", "info", "warning", "error"):
         reader.problem("OPENINSPECT_LOG_LEVEL", "is not debug, info, warning or error")

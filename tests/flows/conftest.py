@@ -67,6 +67,8 @@ class World:
             "OPENINSPECT_DATA": str(self.root / "server"),
             "OPENINSPECT_PORT": "0",
             "OPENINSPECT_STATE_KEY": STATE_KEY,
+            "GITHUB_CREATES_PER_MINUTE": "100000",
+            "GITHUB_CREATES_PER_HOUR": "1000000",
             **self.extra,
         }
         settings = deployment.parse(values)

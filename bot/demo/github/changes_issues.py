@@ -44,7 +44,7 @@ def thread_event(
 
 def next_number(repo: Repo) -> int:
     """Issues and pull requests count together."""
-    return max(repo.issues, default=0) + 1
+    return len(repo.issues) + 1
 
 
 def open_issue(
@@ -70,6 +70,7 @@ def open_issue(
         visible_from=world.faults.visible_from(),
     )
     repo.issues[found.number] = found
+    repo.open_threads += 1
     found.labels = [repo_label(hooks, repo, name) for name in labels]
     found.assignees = list(assignees)
     world.record(actor, "create", "issue", repo, found.number, found.id, body or "")
@@ -110,6 +111,7 @@ def edit_thread(
     if state is not None and state != found.state:
         found.state, found.updated_at = state, now
         closing = state == "closed"
+        repo.open_threads += -1 if closing else 1
         found.closed_at = now if closing else None
         found.closed_by = actor.user if closing else None
         found.state_reason = state_reason or ("completed" if closing else "reopened")
@@ -205,6 +207,7 @@ def add_comment(hooks: Hooks, repo: Repo, number: int, actor: Actor, body: str) 
         visible_from=world.faults.visible_from(),
     )
     repo.comments[found.id] = found
+    repo.conversations.setdefault(number, {})[found.id] = found
     repo.issues[number].updated_at = now
     world.record(actor, "create", "issue_comment", repo, number, found.id, body)
     _comment_event(hooks, repo, found, actor, "created", {})
@@ -224,7 +227,7 @@ def edit_comment(hooks: Hooks, repo: Repo, found: Comment, actor: Actor, body: s
 
 
 def delete_comment(hooks: Hooks, repo: Repo, found: Comment, actor: Actor) -> None:
-    del repo.comments[found.id]
+    del repo.comments[found.id], repo.conversations[found.number][found.id]
     hooks.world.record(actor, "delete", "issue_comment", repo, found.number, found.id, found.body)
     _comment_event(hooks, repo, found, actor, "deleted", {})
 

@@ -55,6 +55,7 @@ def open_pull(
         draft=draft,
     )
     repo.issues[found.number] = found
+    repo.open_threads += 1
     _show_head(repo, found)
     world.record(actor, "create", "pull_request", repo, found.number, found.pull_id, body or "")
     thread_event(hooks, repo, found, actor, "opened")

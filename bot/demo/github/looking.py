@@ -57,7 +57,7 @@ class Looking:
         return repo.issues[number]
 
     def comments(self, repo: Repo, number: int) -> list[Comment]:
-        return [c for c in repo.comments.values() if c.number == number]
+        return repo.comments_on(number)
 
     def review_comments(self, repo: Repo, number: int) -> list[ReviewComment]:
         return [c for c in repo.review_comments.values() if c.number == number]

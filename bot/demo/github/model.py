@@ -202,6 +202,8 @@ class Repo:
     protected: set[str] = field(default_factory=set)
     issues: dict[int, Issue] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
+    conversations: dict[int, dict[int, Comment]] = field(default_factory=dict)
+    open_threads: int = 0
     review_comments: dict[int, ReviewComment] = field(default_factory=dict)
     threads: dict[int, Thread] = field(default_factory=dict)
     reviews: dict[int, Review] = field(default_factory=dict)
@@ -215,6 +217,10 @@ class Repo:
     @property
     def path(self) -> Path:
         return self.git.path
+
+    def comments_on(self, number: int) -> list[Comment]:
+        """The conversation of one thread, oldest first, however many threads there are."""
+        return list(self.conversations.get(number, {}).values())
 
     def grant_of(self, person: Person) -> Grant:
         """The owner is admin; anyone can read what is public; else only what was granted."""

@@ -1,6 +1,6 @@
 """REST: issues, their comments, labels and reactions (also those of pull requests)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from . import changes_issues as changes
@@ -106,21 +106,18 @@ def update_issue(call: Call) -> Answer:
 
 
 def list_comments(call: Call) -> Answer:
-    number = call.issue().number
-    return _comments(call, lambda c: c.number == number)
+    return _comments(call, call.repo.comments_on(call.issue().number))
 
 
 def list_all_comments(call: Call) -> Answer:
-    return _comments(call, lambda c: True)
+    return _comments(call, call.repo.comments.values())
 
 
-def _comments(call: Call, wanted: Callable[[Comment], bool]) -> Answer:
+def _comments(call: Call, found: Iterable[Comment]) -> Answer:
     """Oldest first; `since` compares with the last update."""
     since = _since(call)
     found = [
-        c
-        for c in call.seen(call.repo.comments.values())
-        if wanted(c) and (since is None or c.updated_at.replace(microsecond=0) >= since)
+        c for c in call.seen(found) if since is None or c.updated_at.replace(microsecond=0) >= since
     ]
     if call.query.get("sort") == "updated":
         found.sort(key=lambda c: c.updated_at)

@@ -97,7 +97,6 @@ def user(world: World, person: Person) -> Json:
 
 def repository(world: World, repo: Repo) -> Json:
     mine = repo_api(world, repo)
-    open_issues = sum(1 for i in repo.issues.values() if i.state == "open")
     page = web(world, repo)
     return {
         "id": repo.id,
@@ -124,8 +123,8 @@ def repository(world: World, repo: Repo) -> Json:
         "watchers": 0,
         "forks_count": 0,
         "forks": 0,
-        "open_issues_count": open_issues,
-        "open_issues": open_issues,
+        "open_issues_count": repo.open_threads,
+        "open_issues": repo.open_threads,
         "has_issues": True,
         "has_projects": False,
         "has_downloads": False,

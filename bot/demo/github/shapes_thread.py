@@ -44,7 +44,7 @@ def issue(world: World, repo: Repo, found: Issue) -> Json:
         "assignee": _user_or_none(world, next(iter(found.assignees), None)),
         "assignees": [user(world, one) for one in found.assignees],
         "milestone": None,
-        "comments": sum(1 for c in repo.comments.values() if c.number == found.number),
+        "comments": len(repo.conversations.get(found.number, ())),
         "created_at": stamp(found.created_at),
         "updated_at": stamp(found.updated_at),
         "closed_at": stamp(found.closed_at),
@@ -163,7 +163,7 @@ def pull(world: World, repo: Repo, found: Pull) -> Json:
         "rebaseable": True if open_ else None,
         "mergeable_state": "clean" if open_ else "unknown",
         "merged_by": _user_or_none(world, found.merged_by),
-        "comments": sum(1 for c in repo.comments.values() if c.number == found.number),
+        "comments": len(repo.conversations.get(found.number, ())),
         "review_comments": sum(
             1 for c in repo.review_comments.values() if c.number == found.number
         ),

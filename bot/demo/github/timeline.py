@@ -115,11 +115,7 @@ def checks_of(repo: Repo, found: Pull) -> list[CheckRun]:
 
 
 def entries(world: World, repo: Repo, found: Issue) -> list[Entry]:
-    out = [
-        Entry(at=c.created_at, comment=c)
-        for c in repo.comments.values()
-        if c.number == found.number
-    ]
+    out = [Entry(at=c.created_at, comment=c) for c in repo.comments_on(found.number)]
     out += [Entry(at=e.at, event=e) for e in found.events]
     if isinstance(found, Pull):
         out += [
