@@ -106,6 +106,7 @@ async def test_the_app_opens_and_closes_an_issue(stage: Any) -> None:
         "PATCH", "/repos/acme/app/issues/1", {"state": "closed", "state_reason": "not_planned"}
     )
     assert closed.body["state"] == "closed" and closed.body["state_reason"] == "not_planned"
+    assert (await stage.client("GET", "/repos/acme/app")).body["open_issues_count"] == 0
     assert (await stage.client("GET", "/repos/acme/app/issues")).body == []
     assert len((await stage.client("GET", "/repos/acme/app/issues?state=all")).body) == 1
 
