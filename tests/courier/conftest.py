@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.collecting import MONA, Sandbox
-from support.git_http import GitServer, Opens, git
+from support.code_remote import GitServer, Opens, git
 
 from orchestrator.courier import AllowedBranches, Mirror, Mirrors, Taken, TakePolicy, take
 from orchestrator.courier import send_repository as send

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.collecting import HUBOT, MONA
-from support.git_http import git
+from support.code_remote import git
 
 from orchestrator.courier import (
     AlreadyThere,
