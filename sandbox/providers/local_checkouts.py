@@ -21,7 +21,8 @@ from pathlib import Path
 
 from ..provider import LaunchRefused, SandboxError
 from ..spec import Checkout
-from .local_mounts import OBJECTS, WORKSPACE, Ground, last_line
+from .local_ground import Ground, last_line
+from .local_mounts import OBJECTS, WORKSPACE
 from .local_registry import Registry
 from .local_trash import discard
 

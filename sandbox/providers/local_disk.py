@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .local_mounts import Ground
+from .local_ground import Ground
 
 _DEEPEST = 64
 

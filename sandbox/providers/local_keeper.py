@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,17 +21,12 @@ from ..spec import Launched, SandboxId, SandboxInfo, SandboxSpec, SnapshotId
 from ..zipapp import build_supervisor
 from . import local_limits, local_trash
 from .local_checkouts import Checkouts, Warm
+from .local_freezing import frozen, thaw
+from .local_ground import SANDBOX_UID, Ground, Plan, find_bwrap, survey
 from .local_limits import Limits
-from .local_mounts import (
-    SANDBOX_UID,
-    Ground,
-    Plan,
-    find_bwrap,
-    overlay_works,
-    sandbox_plan,
-    survey,
-)
-from .local_registry import Process, Record, Registry, family, kill, process_state
+from .local_mounts import sandbox_plan
+from .local_preflight import overlay_works
+from .local_registry import Process, Record, Registry, kill
 from .local_snapshots import Manifest, Snapshots
 from .local_watchdog import Watchdog, free_mib
 
@@ -121,7 +115,7 @@ class Keeper:
             raise SandboxGone(self.why_gone(sandbox))
         with self._registry.locked("frozen", sandbox, wait=False) as ours:
             if ours:  # nobody takes a snapshot: were it frozen, then by one of us who died
-                self._thaw(record)
+                thaw(record)
         return record
 
     def why_gone(self, sandbox: SandboxId) -> str:
@@ -143,7 +137,7 @@ class Keeper:
             programs=record.programs,
             workspace_present=record.workspace_present,
         )
-        with self._registry.locked("frozen", sandbox), self._frozen(record):
+        with self._registry.locked("frozen", sandbox), frozen(record):
             try:
                 return self._snapshots.pack(
                     self._registry.home(sandbox) / "layer",
@@ -236,8 +230,10 @@ class Keeper:
         try:
             self._furnish(record, spec, warm if copied else None, manifest)
             record = self._run(record, spec, warm if not copied else None)
-        except BaseException:
+        except BaseException as error:
             self.terminate(sandbox)
+            if isinstance(error, OSError):
+                raise SandboxError(f"the sandbox could not be made: {error}") from error
             raise
         return record.launched()
 
@@ -260,8 +256,11 @@ class Keeper:
     def _run(self, record: Record, spec: SandboxSpec, lower: Warm | None) -> Record:
         home = self._registry.home(record.id)
         argv, binds = sandbox_plan(
-            self._ground,
             sandbox=record.id,
+            stage=self._ground.stage,
+            etc=self._ground.root / "etc",
+            python=self._ground.python,
+            python_tree=self._ground.python_tree,
             layer=home / "layer",
             run=home / "run",
             supervisor=self._supervisor,
@@ -299,20 +298,6 @@ class Keeper:
         self._kill(record)
         self._ended.append((record, reason))
 
-    @contextlib.contextmanager
-    def _frozen(self, record: Record) -> Iterator[None]:
-        try:
-            if not local_limits.freeze(record.groups) and not _stop_all(record):
-                raise SandboxError(f"sandbox {record.id} could not be frozen")
-            yield
-        finally:
-            self._thaw(record)
-
-    def _thaw(self, record: Record) -> None:
-        local_limits.thaw(record.groups)
-        if not record.groups and record.init is not None:
-            _signal_all(record.init, signal.SIGCONT)
-
     def _lowers(self) -> set[str]:
         used = {each.lower for each in self._registry.all() if each.lower is not None}
         return used | self._snapshots.lowers()
@@ -325,22 +310,3 @@ def _check(spec: SandboxSpec) -> None:
             raise LaunchRefused(f"a program must be shown below {_PROGRAMS_BELOW}: {target}")
         if not program.source.exists():
             raise LaunchRefused(f"no such program: {program.source}")
-
-
-def _stop_all(record: Record, *, within: float = 5.0) -> bool:
-    """Without control groups: stop every process, again until no new one appears."""
-    assert record.init is not None
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        _signal_all(record.init, signal.SIGSTOP)
-        if all(process_state(pid) in "TtZX" for pid in family(record.init)):
-            return True
-        time.sleep(0.001)
-    return False
-
-
-def _signal_all(init: Process, number: signal.Signals) -> None:
-    for pid in family(init):
-        process = Process.of(pid)
-        if process is not None:
-            process.signal(number)

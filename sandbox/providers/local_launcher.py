@@ -6,7 +6,7 @@ good, makes the user namespace that owns the overlay, mounts that, and becomes b
 after root is gone does anything from a sandbox get touched.
 
 PLAN is `marshal` in hexadecimal: `json` would cost more time than all the rest. Its keys are
-those of `local_mounts.Plan`. MARKER is the sandbox's id, so that a launcher whose sandbox was
+those of `local_ground.Plan`. MARKER is the sandbox's id, so that a launcher whose sandbox was
 never registered is found in the process list. Standard library only, everything imported before
 root is given up: afterwards the interpreter's own files may be out of reach.
 """
@@ -32,7 +32,6 @@ def main() -> None:
     plan: dict[str, Any] = marshal.loads(bytes.fromhex(sys.argv[1]))  # noqa: S302 - from our own process
     for group in plan["join"]:
         _write(group, str(os.getpid()))
-    _limit(plan)
     bwrap = os.open(plan["bwrap"], os.O_RDONLY)  # it may lie where the sandbox's uid cannot go
     seccomp = os.open(plan["seccomp"], os.O_RDONLY) if plan["seccomp"] else None
     log = os.open(plan["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if plan["log"] else 2
@@ -52,6 +51,9 @@ def main() -> None:
         _mount(
             "overlay", f"{plan['stage']}/workspace", "overlay", _NOSUID | _NODEV, plan["overlay"]
         )
+    # Now, because RLIMIT_NPROC counts per user namespace (since Linux 5.14): before, all of the
+    # user's processes would count, and those of other sandboxes.
+    _limit(plan)
     argv = list(plan["argv"])
     if seccomp is not None:
         os.set_inheritable(seccomp, True)

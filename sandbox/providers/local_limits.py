@@ -107,7 +107,8 @@ def _detect_v2(memberships: str, mounts: str, root: Path) -> Limits | None:
             with contextlib.suppress(OSError):
                 parent.mkdir(exist_ok=True)
                 (parent / "cgroup.subtree_control").write_text(_enabling(parent))
-                return Limits(mode="v2", parents=(parent,))
+                if os.access(parent, os.W_OK):  # another user's may have been there
+                    return Limits(mode="v2", parents=(parent,))
         group = group.parent
     return None
 
@@ -138,7 +139,8 @@ def _detect_v1(memberships: str, mounts: str, root: Path) -> Limits:
             parent.mkdir(exist_ok=True)
         except OSError:
             continue
-        parents.append(parent)
+        if os.access(parent, os.W_OK):  # another user's may have been there
+            parents.append(parent)
     found = {parent for parent in parents if (parent / "pids.max").exists()}
     limited = {parent for parent in parents if (parent / "memory.limit_in_bytes").exists()}
     if found and limited:

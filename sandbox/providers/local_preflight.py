@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import local_limits
-from .local_mounts import find_bwrap, last_line, overlay_works, survey
+from .local_ground import Ground, find_bwrap, last_line, survey
+from .local_mounts import WORKSPACE
+from .local_trash import discard
 from .local_watchdog import free_mib
 
 if TYPE_CHECKING:
@@ -75,6 +78,24 @@ def look_for_problems(root: Path, tools: Path | None, options: Options) -> list[
             )
         )
     return found
+
+
+def overlay_works(ground: Ground) -> bool:
+    """Try it: mount one the way a sandbox does, and write to it."""
+    trial = ground.root / f".trial.{secrets.token_hex(4)}"
+    trial.mkdir(mode=0o700)
+    try:
+        for name in ("lower", "layer", "layer/upper", "layer/work"):
+            ground.make_directory(trial / name)
+        command = ground.workshop(
+            ["touch", f"{WORKSPACE}/written"],
+            binds=[],
+            overlay=(trial / "lower", trial / "layer"),
+        )
+        subprocess.run(command, env={}, capture_output=True, check=False)
+        return (trial / "layer" / "upper" / "written").exists()
+    finally:
+        discard(ground, trial)
 
 
 def _no_namespaces(said: str) -> Problem:

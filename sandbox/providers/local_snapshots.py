@@ -24,7 +24,7 @@ import zstandard
 
 from ..provider import SandboxError, SnapshotMissing
 from ..spec import SnapshotId
-from .local_mounts import Ground, last_line
+from .local_ground import Ground, last_line
 
 _ATTRIBUTES = ("--xattrs", "--xattrs-include=*", "--numeric-owner", "--sparse")
 _LEVEL = 1  # an agent's edits are small; a HOME full of packages should not keep it frozen

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from ..provider import SandboxError
-from .local_mounts import Ground, last_line
+from .local_ground import Ground, last_line
 
 
 def discard(ground: Ground, path: Path) -> None:

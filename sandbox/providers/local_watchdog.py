@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..spec import SandboxId
 from .local_disk import usage
+from .local_ground import Ground
 from .local_limits import Mode
-from .local_mounts import Ground
 from .local_registry import Process, Record, Registry, family
 
 _FILES_PER_MIB = 64
