@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiohttp
 import structlog
 from aiohttp import web
 
+from bot.deployment import agents_from, author, deployment_name, state_key, upstreams_from
 from bot.intake import Intake
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.webhook import MAX_BODY, Webhook
 from orchestrator.access import Access
 from orchestrator.agents import Agents
-from orchestrator.asking import Asking, Deployment
+from orchestrator.asking import Asking
 from orchestrator.clock import SystemClock
 from orchestrator.courier import HostGit, Mirrors
 from orchestrator.engine import Engine
-from orchestrator.gateway import Gateway, Upstream, anthropic, model_session, openai, opencode
+from orchestrator.gateway import Gateway, Upstream, model_session
 from orchestrator.github.app import AppIdentity
 from orchestrator.github.client import GitHub
 from orchestrator.github.endpoints import Endpoints
@@ -32,12 +30,12 @@ from orchestrator.github.errors import GitHubError, RateLimited, TryLater
 from orchestrator.github.limits import Pace
 from orchestrator.github.values import AppInfo
 from orchestrator.notices import Notices
+from orchestrator.opening import Deployment, Threads
 from orchestrator.outgoing import Outgoing
 from orchestrator.performing import Performing
 from orchestrator.ports import Clock
 from orchestrator.publisher import EditFailed, EditRefused, Publisher
 from orchestrator.repo_config import RepoConfigs
-from orchestrator.secret import Secret
 from orchestrator.session import Session
 from orchestrator.session.effects import STATUS_KEY
 from orchestrator.session.events import Event, ModelCallSettled, TurnEnded
@@ -111,7 +109,7 @@ class Server:
         github, self.info = await self._github(http)
         stack.push_async_callback(github.close)
         self.access = Access(github, settings.data / "repositories.json")
-        marker_key = _state_key(settings)
+        marker_key = state_key(settings)
         git = HostGit()
 
         self.journal = await Journal.open(settings.data / "journal.sqlite3")
@@ -122,7 +120,7 @@ class Server:
             git=git,
             keys=Keys(marker_key),
             clean=self._outgoing.clean,
-            author=_author(self.info),
+            author=author(self.info),
             clock=clock,
         )
         store = JournaledStore(self.journal, branches.of, clock)
@@ -162,7 +160,7 @@ class Server:
             ),
             clean=self._outgoing.clean,
             mirrors=Mirrors(settings.data / "mirrors", git),
-            deployment=_deployment_name(settings),
+            deployment=deployment_name(settings),
             clock=clock,
         )
         performing = Performing(
@@ -175,17 +173,18 @@ class Server:
             app_id=self.info.id,
             bot_user_id=self.info.bot_user_id or 0,
         )
+        configs = RepoConfigs(clock)
         asking = Asking(
             engine=self.engine,
             access=self.access,
-            configs=RepoConfigs(clock),
+            configs=configs,
             notices=Notices(
                 marker_key=marker_key,
                 outgoing=self._outgoing,
                 bot_user_id=self.info.bot_user_id or 0,
             ),
             bot=identity,
-            deployment=Deployment(model=settings.model),
+            threads=Threads(self.engine, configs, Deployment(model=settings.model)),
             clock=clock,
         )
         self.intake = Intake(journal=self.journal, asking=asking, clock=clock, metrics=self.metrics)
@@ -307,53 +306,3 @@ async def _edit(showing: Showing, clock: Clock, session: Session, body: str) -> 
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _author(info: AppInfo) -> tuple[str, str]:
-    """Name and address that state commits carry: the App's bot account."""
-    bot = info.bot_user_id or info.id
-    return f"{info.slug}[bot]", f"{bot}+{info.slug}[bot]@users.noreply.github.com"
-
-
-def _deployment_name(settings: Settings) -> str:
-    """Tags our sandboxes among those of other deployments on the same provider."""
-    return hashlib.sha256(f"{settings.app_id}/{settings.data}".encode()).hexdigest()[:16]
-
-
-def _state_key(settings: Settings) -> Secret:
-    """The configured one, else one made and kept beside the journal."""
-    if settings.state_key is not None:
-        return settings.state_key
-    path: Path = settings.data / "state.key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32), encoding="ascii")
-        log.warning(
-            "state_key_made",
-            path=str(path),
-            advice="set OPENINSPECT_STATE_KEY to its content, so that it survives this disk",
-        )
-    return Secret(path.read_text(encoding="ascii").strip())
-
-
-def agents_from(settings: Settings) -> Agents:
-    opencode_program = None
-    if settings.tools is not None:
-        found = settings.tools / "bin" / "opencode"
-        opencode_program = found.resolve() if found.exists() else None
-    return Agents(opencode=opencode_program, default_model=settings.model, command=settings.agent)
-
-
-def upstreams_from(settings: Settings) -> Sequence[Upstream]:
-    return (
-        anthropic(settings.anthropic.key, settings.anthropic.base_url),
-        openai(settings.openai.key, settings.openai.base_url),
-        opencode(settings.opencode.key, settings.opencode.base_url),
-    )
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """Every live secret of the deployment, for the one place where text leaves."""
-    keys = (settings.anthropic.key, settings.openai.key, settings.opencode.key)
-    held = (settings.private_key, settings.state_key, *settings.webhook_secrets, *keys)
-    return [secret.reveal() for secret in held if secret]

@@ -80,7 +80,8 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 async def _serve_until_told(settings: Settings) -> int:
-    from bot.app import Server, secrets_of
+    from bot.app import Server
+    from bot.deployment import secrets_of
     from bot.logging import set_up
 
     outgoing = Outgoing(secrets_of(settings))

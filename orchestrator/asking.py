@@ -7,18 +7,17 @@ the second time, and notices are posted once.
 from __future__ import annotations
 
 import asyncio
-import re
-from dataclasses import dataclass
 
 import structlog
 
 from orchestrator import messages
 from orchestrator.access import Access
-from orchestrator.config import DEFAULTS, plan_from
+from orchestrator.config import DEFAULTS
 from orchestrator.engine import Engine
 from orchestrator.github.errors import GitHubError
 from orchestrator.github.repository import Repository
 from orchestrator.notices import Notices
+from orchestrator.opening import Threads, prompt_of
 from orchestrator.ports import Clock
 from orchestrator.repo_config import CurrentConfig, RepoConfigs
 from orchestrator.session import SessionId, view
@@ -28,14 +27,12 @@ from orchestrator.session.commands import (
     Cancel,
     Command,
     NotePullRequestClosed,
-    Opening,
     RefusePrompt,
     Retry,
     Stop,
 )
 from orchestrator.session.errors import NoSession, SessionError
-from orchestrator.session.values import Home, Prompt, RepositoryId, session_id
-from orchestrator.telling import frozen_context
+from orchestrator.session.values import RepositoryId
 from orchestrator.triggers import (
     Accepted,
     Asked,
@@ -70,13 +67,6 @@ class NotYet(Exception):
         super().__init__(reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """What a session takes from the deployment where its repository says nothing."""
-
-    model: str
-
-
 class Asking:
     def __init__(
         self,
@@ -86,7 +76,7 @@ class Asking:
         configs: RepoConfigs,
         notices: Notices,
         bot: BotIdentity,
-        deployment: Deployment,
+        threads: Threads,
         clock: Clock,
     ) -> None:
         self._engine = engine
@@ -94,7 +84,7 @@ class Asking:
         self._configs = configs
         self._notices = notices
         self._bot = bot
-        self._deployment = deployment
+        self._threads = threads
         self._clock = clock
 
     async def decide(self, delivery: str, event: str, payload: object) -> DecisionRecord:
@@ -167,7 +157,7 @@ class Asking:
         if asked.ask == Word(name=WordName.HELP):
             await self._help(asked)
             return decision
-        session = await self._session_for(asked)
+        session = await self._threads.session_for(asked)
         command = await self._command(asked, session)
         try:
             await self._engine.tell(session, command)
@@ -201,7 +191,9 @@ class Asking:
         now = self._clock.now()
         if not isinstance(asked.ask, Word):
             return AddPrompt(
-                at=now, prompt=_prompt(asked), opening=await self._opening(asked, session)
+                at=now,
+                prompt=prompt_of(asked),
+                opening=await self._threads.opening(asked, session, self._repository(asked)),
             )
         key, by, source = asked.key, asked.author, asked.source
         match asked.ask.name:
@@ -217,52 +209,6 @@ class Asking:
                 return AnswerStatus(at=now, key=key, by=by, source=source, text=text)
             case WordName.HELP:
                 raise AssertionError("help is answered without a session")
-
-    async def _session_for(self, asked: Asked) -> SessionId:
-        """The thread's session; for a prompt after a cancel, the next generation."""
-        store, repository = self._engine.store, asked.repository.id
-        thread = asked.thread.number
-        opened_it = await store.session_of_pull(repository, thread)
-        if opened_it is not None:
-            session = opened_it
-            state = await self._engine.get(session)
-            if state.cancelled is None or isinstance(asked.ask, Word):
-                return session
-        generation = max(1, await store.generation(repository, thread))
-        session = session_id(repository, thread, generation=generation)
-        state = await self._engine.get(session)
-        if (
-            state.cancelled is not None
-            and not isinstance(asked.ask, Word)
-            and asked.key not in state.asked
-        ):
-            session = session_id(repository, thread, generation=generation + 1)
-        return session
-
-    async def _opening(self, asked: Asked, session: SessionId) -> Opening:
-        repository = self._repository(asked)
-        current = await self._configs.current(repository, asked.repository.default_branch)
-        plan = plan_from(
-            current.config,
-            default_branch=asked.repository.default_branch,
-            model=self._deployment.model,
-        )
-        if asked.thread.is_pull_request and asked.head is not None:
-            home, branch = Home.PULL_REQUEST, asked.head.branch
-        else:
-            home = Home.ISSUE
-            branch = branch_name(plan.branch_prefix, asked.thread.number, asked.thread.title)
-            generation = session.rsplit("-", 1)[1]
-            if generation != "1":
-                branch = f"{branch}-{generation}"
-        return Opening(
-            repository=asked.repository.full_name,
-            home=home,
-            title=asked.thread.title[:300],
-            branch=branch,
-            public=not asked.repository.private,
-            plan=plan,
-        )
 
     async def _say_refusal(self, asked: Asked, session: SessionId, refusal: SessionError) -> None:
         state = await self._engine.get(session)
@@ -334,25 +280,3 @@ class Asking:
             await self._engine.tell(
                 session, NotePullRequestClosed(at=now, number=told.number, merged=told.merged)
             )
-
-
-def _prompt(asked: Asked) -> Prompt:
-    assert not isinstance(asked.ask, Word)
-    return Prompt(
-        key=asked.key,
-        author=asked.author,
-        text=asked.ask.text,
-        source=asked.source,
-        context=frozen_context(asked),
-    )
-
-
-def branch_name(prefix: str, number: int, title: str) -> str:
-    """`openinspect/41-flaky-retry`: from the number and the first words of the title."""
-    words = re.findall(r"[a-z0-9]+", title.lower())
-    slug = ""
-    for word in words:
-        if len(slug) + len(word) > 40:
-            break
-        slug = f"{slug}-{word}" if slug else word
-    return f"{prefix}{number}-{slug}" if slug else f"{prefix}{number}"

@@ -9,11 +9,11 @@ import structlog
 
 from orchestrator import messages
 from orchestrator.access import Access
+from orchestrator.checking import Checking
 from orchestrator.engine import Engine
 from orchestrator.github.errors import AlreadyExists, GitHubError, NotFound
 from orchestrator.github.repository import Repository
 from orchestrator.github.values import (
-    CheckOutput,
     OnIssue,
     OnIssueComment,
     OnReview,
@@ -40,24 +40,20 @@ from orchestrator.session.effects import (
     StartCheck,
     pull_request_key,
 )
-from orchestrator.session.state import Turn
 from orchestrator.session.values import (
-    Home,
     PullRequest,
     Source,
     SourceKind,
-    Work,
     parse_session_id,
 )
-from orchestrator.session.view import TurnView
 from orchestrator.settle import EffectImpossible
+from orchestrator.shown import home_number, newest_work, shown_turn, turn_of
 
 log = structlog.get_logger()
 
 LABEL = "openinspect: working"
 LABEL_COLOR = "1f6feb"
 LABEL_TEXT = "A coding agent is working on this"
-CHECK_NAME = "openinspect"
 
 Shown = (
     React
@@ -70,10 +66,6 @@ Shown = (
     | ReplyResult
     | Reply
 )
-
-
-def home_number(session: Session) -> int:
-    return parse_session_id(session.id)[1]
 
 
 class Showing:
@@ -91,6 +83,7 @@ class Showing:
         self._access = access
         self._publisher = publisher
         self._outgoing = outgoing
+        self._checking = Checking(outgoing.clean)
         self._key = marker_key
         self._clock = clock
 
@@ -112,9 +105,9 @@ class Showing:
             case SetLabel(working=working):
                 return await self._set_label(repository, s, working=working)
             case StartCheck(turn=turn):
-                return await self._start_check(repository, s, turn, again=again)
+                return await self._checking.start(repository, s, turn, again=again)
             case FinishCheck():
-                return await self._finish_check(repository, s, effect)
+                return await self._checking.finish(repository, s, effect)
             case OpenPullRequest(turn=turn):
                 return await self._open_pull_request(repository, s, turn)
             case ReplyResult(turn=turn, key=key):
@@ -196,13 +189,6 @@ class Showing:
             return await self._comment_once(repository, s, source.thread, body, marker, again)
         return str(reply.id)
 
-    def _output(self, text: messages.CheckText) -> CheckOutput:
-        return CheckOutput(
-            title=self._outgoing.clean(text.title),
-            summary=self._outgoing.clean(text.summary),
-            text=self._outgoing.clean(text.text),
-        )
-
     async def _set_label(self, repository: Repository, s: Session, *, working: bool) -> str:
         if working:
             await repository.ensure_label(LABEL, LABEL_COLOR, LABEL_TEXT)
@@ -210,60 +196,6 @@ class Showing:
         else:
             await repository.remove_label(home_number(s), LABEL)
         return ""
-
-    async def _head(self, repository: Repository, s: Session) -> str | None:
-        number = pull_number(s)
-        if number is None:
-            return None
-        return (await repository.pull(number)).head.sha
-
-    async def _start_check(
-        self, repository: Repository, s: Session, turn: int, *, again: bool
-    ) -> str:
-        head = await self._head(repository, s)
-        if head is None:
-            return ""
-        external = f"{s.id}/{turn}"
-        if again:
-            for run in await repository.check_runs(head, CHECK_NAME):
-                if run.external_id == external:
-                    return str(run.id)
-        output = self._output(messages.check_started(view(s, turn), shown_turn(s, turn)))
-        run = await repository.create_check_run(
-            name=CHECK_NAME,
-            head_sha=head,
-            external_id=external,
-            status="in_progress",
-            output=output,
-        )
-        return str(run.id)
-
-    async def _finish_check(self, repository: Repository, s: Session, effect: FinishCheck) -> str:
-        """The run that was started is completed; a head that moved gets one of its own, since a
-        check belongs to one commit."""
-        turn = shown_turn(s, effect.turn)
-        conclusion = messages.conclusion(turn)
-        output = self._output(messages.check_finished(view(s, effect.turn), turn))
-        if effect.check_run:
-            await repository.update_check_run(
-                int(effect.check_run), status="completed", conclusion=conclusion, output=output
-            )
-        head = await self._head(repository, s)
-        if head is None or (effect.check_run and (turn.work is None or turn.work.head != head)):
-            return effect.check_run
-        external = f"{s.id}/{effect.turn}"
-        for run in await repository.check_runs(head, CHECK_NAME):
-            if run.external_id == external and run.status == "completed":
-                return str(run.id)
-        run = await repository.create_check_run(
-            name=CHECK_NAME,
-            head_sha=head,
-            external_id=external,
-            status="in_progress",
-            output=output,
-        )
-        await repository.update_check_run(run.id, status="completed", conclusion=conclusion)
-        return str(run.id)
 
     async def _open_pull_request(self, repository: Repository, s: Session, number: int) -> str:
         assert s.opened is not None
@@ -324,24 +256,3 @@ def _subject(source: Source) -> Subject:
             return OnReviewComment(id=source.id)
         case SourceKind.REVIEW:
             return OnReview(id=source.id)
-
-
-def turn_of(s: Session, number: int) -> Turn:
-    return next(turn for turn in s.turns if turn.number == number)
-
-
-def shown_turn(s: Session, number: int) -> TurnView:
-    turn = view(s, number).turn
-    assert turn is not None
-    return turn
-
-
-def newest_work(s: Session) -> Work | None:
-    """What was pushed last, by any turn of this session."""
-    return next((turn.work for turn in reversed(s.turns) if turn.work is not None), None)
-
-
-def pull_number(s: Session) -> int | None:
-    if s.opened is not None and s.opened.home is Home.PULL_REQUEST:
-        return home_number(s)
-    return s.pull_request.number if s.pull_request is not None else None

@@ -33,7 +33,7 @@ from orchestrator.sealing import Author
 from orchestrator.session import Session
 from orchestrator.session.state import Turn
 from orchestrator.session.values import Home, SourceKind, parse_session_id
-from orchestrator.showing import newest_work
+from orchestrator.shown import newest_work
 from orchestrator.triggers import Asked, PromptText
 
 log = structlog.get_logger()

@@ -10,22 +10,9 @@ import structlog
 from orchestrator.access import Access
 from orchestrator.agents import Agents, NoAgent
 from orchestrator.attend import Attendant, BootPlan
-from orchestrator.courier import (
-    AllowedBranches,
-    AlreadyThere,
-    CourierRefused,
-    Mirror,
-    Mirrors,
-    Moved,
-    Pushed,
-    Rejected,
-    TakePolicy,
-    bring,
-    push,
-    remote_tip,
-    send_repository,
-    take,
-)
+from orchestrator.branches import branch_of
+from orchestrator.carrying import Carrying, identity_of
+from orchestrator.courier import CourierRefused, Mirrors, send_repository
 from orchestrator.engine import Engine
 from orchestrator.gateway import Gateway
 from orchestrator.github.repository import Repository
@@ -47,11 +34,10 @@ from orchestrator.session.effects import (
     TakeWork,
 )
 from orchestrator.session.state import Turn
-from orchestrator.session.values import Home, Person, Work, parse_session_id
+from orchestrator.session.values import parse_session_id
 from orchestrator.settle import EffectImpossible
-from orchestrator.showing import home_number, newest_work
 from orchestrator.telling import Telling
-from sandbox.commands import Boot, GitIdentity, Prompt, Script, StopTurn
+from sandbox.commands import Boot, Prompt, Script, StopTurn
 from sandbox.provider import Link, Provider, SandboxGone, SnapshotMissing
 from sandbox.spec import Checkout, Resources, SandboxId, SandboxSpec, SnapshotId
 
@@ -81,7 +67,7 @@ class Working:
         self._agents = agents
         self._gateway = gateway
         self._clean = clean
-        self._mirrors = mirrors
+        self._carrying = Carrying(mirrors)
         self._deployment = deployment
         self._clock = clock
         self._telling = Telling(access)
@@ -120,8 +106,8 @@ class Working:
         started = time.monotonic()
         plan = s.opened.plan
         repository = await self._repository(s)
-        mirror = self._mirrors.of(repository.id)
-        commit = await self._start_commit(repository, mirror, s)
+        mirror = self._carrying.mirror(repository.id)
+        commit = await self._carrying.start_commit(repository, s)
         try:
             programs = self._agents.programs(plan)
         except NoAgent as error:
@@ -159,7 +145,7 @@ class Working:
         """The prompt is told once per turn number, however often it is sent."""
         turn = _turn(s, effect.turn)
         link = await self._link(s, effect.launch)
-        moved = await self._bring_what_moved(s, link)
+        moved = await self._carrying.bring_what_moved(s, link, await self._repository(s))
         resumed = turn.number > 1 and _remembers(s, effect.launch)
         text = await self._telling.prompt_text(s, turn, moved=moved, resumed=resumed)
         await link.send(
@@ -186,7 +172,8 @@ class Working:
         turn = _turn(s, effect.turn)
         repository = await self._repository(s)
         try:
-            work = await self._take(s, turn, effect, repository)
+            link = await self._link(s, effect.launch)
+            work = await self._carrying.take(s, turn, link, repository, effect.commit_message)
         except CourierRefused as refused:
             await self._engine.tell(
                 s.id,
@@ -227,22 +214,6 @@ class Working:
             raise SandboxGone("nobody listens to this sandbox yet")
         return await attendant.link()
 
-    async def _start_commit(self, repository: Repository, mirror: Mirror, s: Session) -> str:
-        """Where the work goes on: the session's branch if it is there, else the base branch."""
-        assert s.opened is not None
-        branch = branch_of(s)
-        base = s.opened.plan.base_branch
-        tip = await repository.branch_head(branch)
-        name = branch if tip is not None else base
-        commit = tip or await repository.branch_head(base)
-        if commit is None:
-            raise EffectImpossible(
-                f"The branch `{base}` does not exist (`base_branch` in the configuration)."
-            )
-        credentials = await repository.git_credentials(write=False)
-        await mirror.fetch(credentials, branches=_unique(name, base), commits=[commit])
-        return commit
-
     async def _boot_plan(self, s: Session) -> BootPlan:
         assert s.opened is not None
         box = s.sandbox
@@ -260,97 +231,16 @@ class Working:
         )
         if box.workspace_present:
             return BootPlan(boot=boot, send_repository=None)
-        mirror = self._mirrors.of(parse_session_id(s.id)[0])
+        mirror = self._carrying.mirror(parse_session_id(s.id)[0])
 
         async def send(link: Link) -> None:
             await send_repository(link, mirror, branch=branch_of(s), commit=box.base)
 
         return BootPlan(boot=boot, send_repository=send)
 
-    async def _bring_what_moved(self, s: Session, link: Link) -> str:
-        """Commits that others pushed to the branch since the last turn, brought into the sandbox;
-        a sentence for the agent, or empty where nothing moved."""
-        known = known_head(s)
-        if known is None:
-            return ""
-        repository = await self._repository(s)
-        branch = branch_of(s)
-        tip = await repository.branch_head(branch)
-        if tip is None or tip == known:
-            return ""
-        mirror = self._mirrors.of(repository.id)
-        credentials = await repository.git_credentials(write=False)
-        await mirror.fetch(credentials, branches=[branch], commits=[tip])
-        await bring(link, mirror, branch=branch, commit=tip, have=known)
-        return (
-            f"Others have pushed to `{branch}` meanwhile: its head is now {tip[:12]}, here as"
-            f" `origin/{branch}`. Before anything else run `git rebase origin/{branch}`."
-        )
-
-    async def _take(
-        self, s: Session, turn: Turn, effect: TakeWork, repository: Repository
-    ) -> Work | None:
-        assert s.opened is not None
-        link = await self._link(s, effect.launch)
-        mirror = self._mirrors.of(repository.id)
-        branch = branch_of(s)
-        base = known_head(s) or (s.sandbox.base if s.sandbox is not None else "")
-        if not await mirror.has(base):
-            reading = await repository.git_credentials(write=False)
-            await mirror.fetch(reading, branches=[s.opened.plan.base_branch], commits=[base])
-        taken = await take(
-            link,
-            mirror=mirror,
-            turn=turn.number,
-            base=base,
-            commit_message=effect.commit_message,
-            policy=TakePolicy(author=identity_of(turn.prompt.author), people=_people(s)),
-        )
-        if taken is None:
-            return None
-        credentials = await repository.git_credentials(write=True)
-        for target in (branch, *beside(s, branch, turn.number)):
-            expected = await remote_tip(credentials, target)
-            outcome = await push(
-                credentials,
-                taken,
-                branch=target,
-                expected=expected,
-                allowed=allowed_branches(s),
-            )
-            match outcome:
-                case Pushed() | AlreadyThere():
-                    note = taken.note
-                    if target != branch:
-                        moved = f"`{branch}` had moved, so this is on `{target}`."
-                        note = f"{note} {moved}".strip()
-                    return taken.work(branch=target, note=note)
-                case Rejected(reason=reason):
-                    raise CourierRefused(reason)
-                case Moved():
-                    continue
-        raise CourierRefused(f"`{branch}` keeps moving, and so do the branches beside it.")
-
 
 def _turn(s: Session, number: int) -> Turn:
     return next(turn for turn in s.turns if turn.number == number)
-
-
-def _unique(*names: str) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def branch_of(s: Session) -> str:
-    """Where work goes: the branch of what was pushed last, else the one the session opened with."""
-    assert s.opened is not None
-    work = newest_work(s)
-    return work.branch if work is not None else s.opened.branch
-
-
-def known_head(s: Session) -> str | None:
-    """The head of the branch as this session left it; None before its first push."""
-    work = newest_work(s)
-    return work.head if work is not None else None
 
 
 def _remembers(s: Session, launch: int) -> bool:
@@ -362,39 +252,3 @@ def _remembers(s: Session, launch: int) -> bool:
         return box.resumed
     handed = [t for t in s.turns if t.handed_at is not None and t.handed_at >= box.launched_at]
     return bool(handed)
-
-
-def allowed_branches(s: Session) -> AllowedBranches:
-    """A session's own branches below the prefix, and the head of the pull request it lives on."""
-    assert s.opened is not None
-    on_pull = s.opened.home is Home.PULL_REQUEST
-    return AllowedBranches(
-        default_branch=s.opened.plan.base_branch,
-        prefix=s.opened.plan.branch_prefix,
-        pull_head=s.opened.branch if on_pull else None,
-    )
-
-
-def beside(s: Session, branch: str, turn: int) -> tuple[str, str]:
-    """Where work goes when its branch has moved: names that nobody else uses."""
-    allowed = allowed_branches(s)
-    stem = branch
-    if branch == allowed.pull_head:
-        stem = f"{allowed.prefix}{home_number(s)}"
-    return f"{stem}-turn-{turn}", f"{stem}-turn-{turn}-{s.version}"
-
-
-def _people(s: Session) -> tuple[GitIdentity, ...]:
-    """Everyone who has prompted this session: their commits of earlier turns are theirs."""
-    return tuple(dict.fromkeys(identity_of(turn.prompt.author) for turn in s.turns))
-
-
-def identity_of(person: Person) -> GitIdentity:
-    """GitHub's no-reply address, which links the commit to the account and tells no e-mail.
-
-    https://docs.github.com/account-and-profile/reference/email-addresses-reference
-    """
-    return GitIdentity(
-        name=person.name or person.login,
-        email=f"{person.id}+{person.login}@users.noreply.github.com",
-    )

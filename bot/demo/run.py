@@ -20,7 +20,7 @@ import structlog
 from rich.console import Console
 
 from bot import settings as deployment
-from bot.app import Parts, Server, agents_from, secrets_of
+from bot.app import Parts, Server
 from bot.demo.github import App, EmbeddedGitHub, Person, Repo
 from bot.demo.happenings import (
     Asked,
@@ -43,6 +43,7 @@ from bot.demo.screenplay import (
 )
 from bot.demo.story import Story
 from bot.demo.watcher import Watcher
+from bot.deployment import agents_from, secrets_of
 from bot.logging import set_up
 from bot.settings import Settings, SettingsError
 from orchestrator.gateway import Upstream, anthropic

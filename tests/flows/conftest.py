@@ -16,8 +16,9 @@ import pytest
 import structlog
 
 from bot import settings as deployment
-from bot.app import Parts, Server, secrets_of
+from bot.app import Parts, Server
 from bot.demo.github import App, Comment, EmbeddedGitHub, Person, Repo
+from bot.deployment import secrets_of
 from orchestrator.gateway import Upstream
 from orchestrator.outgoing import Outgoing
 from orchestrator.session import Session, SessionId

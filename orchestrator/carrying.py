@@ -1,0 +1,138 @@
+"""A session's code in motion: what moved on its branch comes in, its work goes out."""
+
+from __future__ import annotations
+
+from orchestrator.branches import allowed_branches, beside, branch_of, known_head
+from orchestrator.courier import (
+    AlreadyThere,
+    CourierRefused,
+    Mirror,
+    Mirrors,
+    Moved,
+    Pushed,
+    Rejected,
+    TakePolicy,
+    bring,
+    push,
+    remote_tip,
+    take,
+)
+from orchestrator.github.repository import Repository
+from orchestrator.session import Session
+from orchestrator.session.state import Turn
+from orchestrator.session.values import Person, Work
+from orchestrator.settle import EffectImpossible
+from sandbox.commands import GitIdentity
+from sandbox.provider import Link
+
+
+class Carrying:
+    """Between one mirror per repository, the remote, and a sandbox."""
+
+    def __init__(self, mirrors: Mirrors) -> None:
+        self._mirrors = mirrors
+
+    def mirror(self, repository: int) -> Mirror:
+        return self._mirrors.of(repository)
+
+    async def start_commit(self, repository: Repository, s: Session) -> str:
+        """Where the work goes on: the session's branch if it is there, else the base branch."""
+        assert s.opened is not None
+        branch = branch_of(s)
+        base = s.opened.plan.base_branch
+        tip = await repository.branch_head(branch)
+        name = branch if tip is not None else base
+        commit = tip or await repository.branch_head(base)
+        if commit is None:
+            raise EffectImpossible(
+                f"The branch `{base}` does not exist (`base_branch` in the configuration)."
+            )
+        credentials = await repository.git_credentials(write=False)
+        branches = list(dict.fromkeys((name, base)))
+        mirror = self._mirrors.of(repository.id)
+        await mirror.fetch(credentials, branches=branches, commits=[commit])
+        return commit
+
+    async def bring_what_moved(self, s: Session, link: Link, repository: Repository) -> str:
+        """Commits that others pushed to the branch since the last turn, brought into the sandbox;
+        a sentence for the agent, or empty where nothing moved."""
+        known = known_head(s)
+        if known is None:
+            return ""
+        branch = branch_of(s)
+        tip = await repository.branch_head(branch)
+        if tip is None or tip == known:
+            return ""
+        mirror = self._mirrors.of(repository.id)
+        credentials = await repository.git_credentials(write=False)
+        await mirror.fetch(credentials, branches=[branch], commits=[tip])
+        await bring(link, mirror, branch=branch, commit=tip, have=known)
+        return (
+            f"Others have pushed to `{branch}` meanwhile: its head is now {tip[:12]}, here as"
+            f" `origin/{branch}`. Before anything else run `git rebase origin/{branch}`."
+        )
+
+    async def take(
+        self,
+        s: Session,
+        turn: Turn,
+        link: Link,
+        repository: Repository,
+        commit_message: str | None,
+    ) -> Work | None:
+        """Raises `CourierRefused` in words where the work breaks a rule or cannot be pushed."""
+        assert s.opened is not None
+        mirror = self._mirrors.of(repository.id)
+        branch = branch_of(s)
+        base = known_head(s) or (s.sandbox.base if s.sandbox is not None else "")
+        if not await mirror.has(base):
+            reading = await repository.git_credentials(write=False)
+            await mirror.fetch(reading, branches=[s.opened.plan.base_branch], commits=[base])
+        taken = await take(
+            link,
+            mirror=mirror,
+            turn=turn.number,
+            base=base,
+            commit_message=commit_message,
+            policy=TakePolicy(author=identity_of(turn.prompt.author), people=_people(s)),
+        )
+        if taken is None:
+            return None
+        credentials = await repository.git_credentials(write=True)
+        for target in (branch, *beside(s, branch, turn.number)):
+            expected = await remote_tip(credentials, target)
+            outcome = await push(
+                credentials,
+                taken,
+                branch=target,
+                expected=expected,
+                allowed=allowed_branches(s),
+            )
+            match outcome:
+                case Pushed() | AlreadyThere():
+                    note = taken.note
+                    if target != branch:
+                        moved = f"`{branch}` had moved, so this is on `{target}`."
+                        note = f"{note} {moved}".strip()
+                    return taken.work(branch=target, note=note)
+                case Rejected(reason=reason):
+                    raise CourierRefused(reason)
+                case Moved():
+                    continue
+        raise CourierRefused(f"`{branch}` keeps moving, and so do the branches beside it.")
+
+
+def _people(s: Session) -> tuple[GitIdentity, ...]:
+    """Everyone who has prompted this session: their commits of earlier turns are theirs."""
+    return tuple(dict.fromkeys(identity_of(turn.prompt.author) for turn in s.turns))
+
+
+def identity_of(person: Person) -> GitIdentity:
+    """GitHub's no-reply address, which links the commit to the account and tells no e-mail.
+
+    https://docs.github.com/account-and-profile/reference/email-addresses-reference
+    """
+    return GitIdentity(
+        name=person.name or person.login,
+        email=f"{person.id}+{person.login}@users.noreply.github.com",
+    )

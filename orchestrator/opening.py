@@ -1,0 +1,99 @@
+"""Which session an ask belongs to, and what a new one is fixed to when it opens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from orchestrator.config import plan_from
+from orchestrator.engine import Engine
+from orchestrator.github.repository import Repository
+from orchestrator.repo_config import RepoConfigs
+from orchestrator.session import SessionId
+from orchestrator.session.commands import Opening
+from orchestrator.session.values import Home, Prompt, session_id
+from orchestrator.telling import frozen_context
+from orchestrator.triggers import Asked, Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What a session takes from the deployment where its repository says nothing."""
+
+    model: str
+
+
+class Threads:
+    """Threads to sessions: a pull request that a session opened leads back to it."""
+
+    def __init__(self, engine: Engine, configs: RepoConfigs, deployment: Deployment) -> None:
+        self._engine = engine
+        self._configs = configs
+        self._deployment = deployment
+
+    async def session_for(self, asked: Asked) -> SessionId:
+        """The thread's session; for a prompt after a cancel, the next generation."""
+        store, repository = self._engine.store, asked.repository.id
+        thread = asked.thread.number
+        opened_it = await store.session_of_pull(repository, thread)
+        if opened_it is not None:
+            session = opened_it
+            state = await self._engine.get(session)
+            if state.cancelled is None or isinstance(asked.ask, Word):
+                return session
+        generation = max(1, await store.generation(repository, thread))
+        session = session_id(repository, thread, generation=generation)
+        state = await self._engine.get(session)
+        if (
+            state.cancelled is not None
+            and not isinstance(asked.ask, Word)
+            and asked.key not in state.asked
+        ):
+            session = session_id(repository, thread, generation=generation + 1)
+        return session
+
+    async def opening(self, asked: Asked, session: SessionId, repository: Repository) -> Opening:
+        current = await self._configs.current(repository, asked.repository.default_branch)
+        plan = plan_from(
+            current.config,
+            default_branch=asked.repository.default_branch,
+            model=self._deployment.model,
+        )
+        if asked.thread.is_pull_request and asked.head is not None:
+            home, branch = Home.PULL_REQUEST, asked.head.branch
+        else:
+            home = Home.ISSUE
+            branch = branch_name(plan.branch_prefix, asked.thread.number, asked.thread.title)
+            generation = session.rsplit("-", 1)[1]
+            if generation != "1":
+                branch = f"{branch}-{generation}"
+        return Opening(
+            repository=asked.repository.full_name,
+            home=home,
+            title=asked.thread.title[:300],
+            branch=branch,
+            public=not asked.repository.private,
+            plan=plan,
+        )
+
+
+def prompt_of(asked: Asked) -> Prompt:
+    assert not isinstance(asked.ask, Word)
+    return Prompt(
+        key=asked.key,
+        author=asked.author,
+        text=asked.ask.text,
+        source=asked.source,
+        context=frozen_context(asked),
+    )
+
+
+def branch_name(prefix: str, number: int, title: str) -> str:
+    """`openinspect/41-flaky-retry`: from the number and the first words of the title."""
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    slug = ""
+    for word in words:
+        if len(slug) + len(word) > 40:
+            break
+        slug = f"{slug}-{word}" if slug else word
+    return f"{prefix}{number}-{slug}" if slug else f"{prefix}{number}"
