@@ -146,20 +146,23 @@ class JournaledStore:
         async with self._loading.setdefault(session, asyncio.Lock()):
             entry = self._recent.get(session)
             if entry is None:
-                # The journal first: what is pushed between the two reads is then seen twice,
-                # where the other order would miss it.
-                known = await self._journal.known(session)
-                record = await self._record(repository)
-                try:
-                    stored = await record.load(session)
-                except RecordUnavailable:
-                    if known is None or known.pushed:
-                        raise
-                    stored = StoredSession(events=(), version=0)
-                merged = await self._merge(record, session, stored, known)
-                entry = self._recent.put(session, Entry(session, merged))
+                events = await self._read(repository, session)
+                entry = self._recent.put(session, Entry(session, events))
         self._loading.pop(session, None)
         return entry
+
+    async def _read(self, repository: RepositoryId, session: SessionId) -> Sequence[Event]:
+        # The journal first: what is pushed between the two reads is then seen twice, where the
+        # other order would miss it.
+        known = await self._journal.known(session)
+        try:
+            record = await self._record(repository)
+            stored = await record.load(session)
+        except RecordUnavailable:
+            if known is None or known.pushed:
+                raise
+            return _waiting(session, known)  # it has never been anywhere else
+        return await self._merge(record, session, stored, known)
 
     async def _merge(
         self, record: Record, session: SessionId, stored: StoredSession, known: Known | None
@@ -171,7 +174,7 @@ class JournaledStore:
         if stored.version < known.pushed:
             why = f"has {stored.version} events, but {known.pushed} were pushed: it was rolled back"
             raise StateRefused(str(session), why)
-        waiting = [_event(session, n, line) for n, line in enumerate(known.lines, known.pushed + 1)]
+        waiting = _waiting(session, known)
         there = stored.events[known.pushed :]
         for mine, theirs in zip(waiting, there, strict=False):
             if record.as_recorded(mine) != record.as_recorded(theirs):
@@ -250,6 +253,10 @@ def _event(session: SessionId, seq: int, line: str) -> Event:
         return decode(line)
     except BadRecord as error:
         raise StateRefused(f"journal, event {seq} of {session}", str(error)) from error
+
+
+def _waiting(session: SessionId, known: Known) -> list[Event]:
+    return [_event(session, n, line) for n, line in enumerate(known.lines, known.pushed + 1)]
 
 
 def _place(row: Waiting) -> tuple[SessionId, int]:

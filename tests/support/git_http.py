@@ -1,149 +1,96 @@
-"""git over smart HTTP on loopback: real bare repositories behind `git http-backend`."""
+"""A bare repository over smart HTTP: `git http-backend` behind aiohttp, with a door that shuts."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pygit2
 from aiohttp import web
 
 from orchestrator.secret import Secret
 
-TOKEN = "ghs_notARealToken0123456789abcdefCANARY"
-ENV = {
-    "PATH": os.defpath,
-    "HOME": "/nonexistent",
-    "LC_ALL": "C",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "Mona Lisa",
-    "GIT_AUTHOR_EMAIL": "1005+octocat@users.noreply.github.com",
-    "GIT_AUTHOR_DATE": "1700000000 +0100",
-    "GIT_COMMITTER_NAME": "Mona Lisa",
-    "GIT_COMMITTER_EMAIL": "1005+octocat@users.noreply.github.com",
-    "GIT_COMMITTER_DATE": "1700000000 +0100",
-}
+PASSWORD = "not-a-secret"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opens:
-    """What a courier is given: a repository and the header that opens it."""
-
-    url: str
-    header: Secret
-
-
-async def git(
-    where: Path, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None
-) -> str:
-    """Plain git, as a person or an agent would run it."""
-    return (await git_bytes(where, *arguments, stdin=stdin, env=env)).decode().strip()
-
-
-async def git_bytes(
-    where: Path, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None
-) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "-C",
-        str(where),
-        *arguments,
-        env=ENV | (env or {}),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate(stdin)
-    assert process.returncode == 0, (arguments, err.decode("utf-8", "replace"))
-    return out
-
-
-Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
-
-
+@dataclass
 class GitServer:
-    """`before` and `after` may answer in place of git; `requests` are method and path."""
+    """`lose` answers are cut off after the work was done, `status` is said instead of working."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.requests: list[str] = []
-        self.before: Fault | None = None
-        self.after: Fault | None = None
-        self.url = ""
-        self._runner: web.AppRunner | None = None
+    folder: Path
+    url: str = ""
+    requests: list[str] = field(default_factory=list)
+    status: int = 0
+    lose: int = 0
 
-    async def __aenter__(self) -> GitServer:
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+    @property
+    def header(self) -> Secret:
+        return Secret(f"Authorization: Bearer {PASSWORD}")
+
+    async def remote(self) -> GitServer:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._runner is not None
-        await self._runner.cleanup()
+    @property
+    def repository(self) -> pygit2.Repository:
+        return pygit2.Repository(str(self.folder))
 
-    async def repository(self, name: str) -> Path:
-        path = self.root / name
-        path.mkdir(parents=True)
-        await git(path, "init", "-q", "--bare", "--initial-branch=main")
-        for key, value in (
-            ("http.receivepack", "true"),
-            ("uploadpack.allowAnySHA1InWant", "true"),
-            ("receive.shallowUpdate", "false"),
-        ):
-            await git(path, "config", key, value)
-        return path
+    def hook(self, name: str, script: str) -> None:
+        path = self.folder / "hooks" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
 
-    def opens(self, name: str, token: str = TOKEN) -> Opens:
-        basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        return Opens(url=f"{self.url}/{name}", header=Secret(f"Authorization: Basic {basic}"))
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path_qs}")
-        given = request.headers.get("Authorization", "").removeprefix("Basic ")
-        if base64.b64decode(given or "").decode() != f"x-access-token:{TOKEN}":
-            asks = {"WWW-Authenticate": 'Basic realm="test"'}
-            return web.Response(status=401, headers=asks)
-        if self.before is not None and (answer := await self.before(request)) is not None:
-            return answer
-        answer = await self._backend(request)
-        if self.after is not None and (other := await self.after(request)) is not None:
-            return other
-        return answer
-
-    async def _backend(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            "http-backend",
-            env=ENV
-            | {
-                "GIT_PROJECT_ROOT": str(self.root),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "PATH_INFO": request.path,
-                "QUERY_STRING": request.query_string,
-                "REQUEST_METHOD": request.method,
-                "CONTENT_TYPE": request.headers.get("Content-Type", ""),
-                "CONTENT_LENGTH": str(len(body)),
-                "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
-                "REMOTE_USER": "test",
-            },
+        if request.headers.get("Authorization") != f"Bearer {PASSWORD}":
+            return web.Response(status=401)
+        if self.status:
+            return web.Response(status=self.status)
+        env = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.folder.parent),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REMOTE_USER": "app",
+            "PATH_INFO": request.path,
+            "QUERY_STRING": request.query_string,
+            "REQUEST_METHOD": request.method,
+            "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+            "HTTP_GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+        }
+        backend = await asyncio.create_subprocess_exec(
+            *("git", "http-backend"),
+            env=env,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        out, _ = await process.communicate(body)
-        head, _, rest = out.partition(b"\r\n\r\n")
-        status, headers = 200, {}
-        for line in head.decode().splitlines():
-            name, _, value = line.partition(": ")
-            if name.lower() == "status":
-                status = int(value.split()[0])
-            else:
-                headers[name] = value
-        return web.Response(status=status, headers=headers, body=rest)
+        out, _ = await backend.communicate(await request.read())
+        if self.lose and "git-receive-pack" in request.path:
+            self.lose -= 1
+            assert request.transport is not None
+            request.transport.abort()
+        head, _, body = out.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        status = int(headers.pop("Status", "200").split()[0])
+        return web.Response(status=status, headers=headers, body=body)
+
+
+@asynccontextmanager
+async def git_server(folder: Path) -> AsyncIterator[GitServer]:
+    """Serves a new bare repository in `folder`."""
+    server = GitServer(folder / "app.git")
+    repository = pygit2.init_repository(str(server.folder), bare=True)
+    repository.config["http.receivepack"] = True
+    app = web.Application(client_max_size=64 << 20)
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, auto_decompress=False)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/app.git"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
