@@ -26,12 +26,20 @@ from orchestrator.session import Session
 from orchestrator.session.events import Event, ReportsReceived
 from orchestrator.session.events import SandboxReady as Ready
 from orchestrator.session.events import TurnEnded as Ended
-from orchestrator.session.values import Outcome, Step, StepStatus
+from orchestrator.session.values import Outcome, Step, StepKind, StepStatus
 
 _STATES: dict[StepStatus, Literal["running", "done", "failed"]] = {
     StepStatus.RUNNING: "running",
     StepStatus.DONE: "done",
     StepStatus.FAILED: "failed",
+}
+_VERBS = {
+    StepKind.READ: "read",
+    StepKind.EDIT: "edit",
+    StepKind.RUN: "run",
+    StepKind.SEARCH: "search",
+    StepKind.SCRIPT: "script",
+    StepKind.OTHER: "note",
 }
 _OUTCOMES = {
     Outcome.SUCCEEDED: "Done",
@@ -125,12 +133,13 @@ class Watcher:
 
     def _step(self, step: Step) -> None:
         self.last_step = step.title
-        if self._steps.get(step.id) == step.status:
+        unnamed = step.status is StepStatus.RUNNING and " " not in step.title and not step.paths
+        if unnamed or self._steps.get(step.id) == step.status:
             return
         self._steps[step.id] = step.status
-        self._story.tell(
-            StepSeen(text=step.title, state=_STATES[step.status], seconds=step.seconds)
-        )
+        verb = _VERBS[step.kind]
+        text = step.title if step.title.lower().startswith(verb) else f"{verb} {step.title}"
+        self._story.tell(StepSeen(text=text, state=_STATES[step.status], seconds=step.seconds))
 
     def _look(self) -> None:
         github, repository = self._github, self._repository
