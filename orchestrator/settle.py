@@ -168,9 +168,9 @@ class _Keeper:
         before = state.attempts.get(effect.key)
         now = self._clock.now()
         told = await self._engine.tell(self._session, Intend(at=now, key=effect.key))
+        if not told.events:
+            return  # done by then, or not owed any more
         attempt = told.session.attempts[effect.key]
-        if attempt.settled:
-            return
         try:
             ref = await self._performer.perform(told.session, effect, again=before is not None)
         except EffectImpossible as error:

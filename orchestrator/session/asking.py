@@ -62,7 +62,7 @@ def _queue(s: Session, prompt: Prompt, at: datetime) -> list[Event]:
 
 
 def refuse_prompt(s: Session, c: RefusePrompt) -> list[Event]:
-    if c.key in s.asked or s.opened is None:
+    if c.key in s.asked:
         return []
     return [PromptRefused(at=c.at, key=c.key, by=c.by, source=c.source, reason=c.reason)]
 

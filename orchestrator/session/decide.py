@@ -56,6 +56,7 @@ from .events import (
     WorkTaken,
 )
 from .evolve import evolve
+from .pending import pending
 from .state import Session, Turn
 from .values import Limits, Phase
 
@@ -98,7 +99,9 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
         case Tick():
             return _tick(s, c.at)
         case Intend():
-            return [] if s.has_settled(c.key) else [EffectIntended(at=c.at, key=c.key)]
+            # What was owed when its task began may not be any more: a prompt came meanwhile.
+            owed = any(effect.key == c.key for effect in pending(s, c.at))
+            return [EffectIntended(at=c.at, key=c.key)] if owed else []
         case Confirm():
             done = s.ref(c.key) is not None
             return [] if done else [EffectDone(at=c.at, key=c.key, ref=c.ref)]
@@ -111,17 +114,11 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
         case NoteReady():
             return _ready(s, c)
         case NoteHanded():
-            t = s.turn
-            if t is None or t.number != c.turn or t.handed_at is not None:
-                return []
-            return [PromptHanded(at=c.at, turn=c.turn, launch=c.launch)]
+            return _handed(s, c)
         case NoteLost():
             return _lost(s, c.at, c.launch, c.reason)
         case NoteReleased():
-            held = s.sandbox is not None and s.sandbox.launch == c.launch
-            if not held and all(launch != c.launch for launch, _ in s.unreleased):
-                return []
-            return [SandboxReleased(at=c.at, launch=c.launch, snapshot=c.snapshot)]
+            return _released(s, c)
         case Receive():
             return _receive(s, c)
         case NoteWork():
@@ -195,21 +192,41 @@ def _ready(s: Session, c: NoteReady) -> list[Event]:
     ]
 
 
+def _handed(s: Session, c: NoteHanded) -> list[Event]:
+    t = s.turn
+    if t is None or t.number != c.turn or t.handed_at is not None:
+        return []
+    if s.sandbox is None or s.sandbox.launch != c.launch:
+        return []
+    return [PromptHanded(at=c.at, turn=c.turn, launch=c.launch)]
+
+
 def _lost(s: Session, at: datetime, launch: int, reason: str) -> list[Event]:
     if s.sandbox is None or s.sandbox.launch != launch:
         return []
-    events: list[Event] = [SandboxLost(at=at, launch=launch, reason=reason)]
+    return [SandboxLost(at=at, launch=launch, reason=reason), *_bereft(s, at, reason)]
+
+
+def _released(s: Session, c: NoteReleased) -> list[Event]:
+    released = SandboxReleased(at=c.at, launch=c.launch, snapshot=c.snapshot)
+    if s.sandbox is not None and s.sandbox.launch == c.launch:
+        return [released, *_bereft(s, c.at, "it was let go")]
+    return [released] if any(launch == c.launch for launch, _ in s.unreleased) else []
+
+
+def _bereft(s: Session, at: datetime, reason: str) -> list[Event]:
+    """What the end of its sandbox means for a turn that still needs it."""
     t = s.turn
     if t is not None and t.phase in (Phase.RUNNING, Phase.STOPPING):
-        events.append(
+        return [
             AgentFinished(
                 at=at, turn=t.number, reason="error", error=reason, produced=True, summary=t.said
             )
-        )
+        ]
     if t is not None and t.phase is Phase.FINISHING and not t.work_settled:
         gone = f"The sandbox was lost before the work could be taken out of it: {reason}"
-        events.append(WorkRefused(at=at, turn=t.number, reason=gone))
-    return events
+        return [WorkRefused(at=at, turn=t.number, reason=gone)]
+    return []
 
 
 def _receive(s: Session, c: Receive) -> list[Event]:
@@ -286,7 +303,8 @@ def _tick(s: Session, at: datetime) -> list[Event]:
         return [TurnStopRequested(at=at, turn=t.number, why="silence", by=None)]
     if t.phase is Phase.STOPPING and t.stop is not None:
         if at >= t.stop.at + timedelta(seconds=bounds.stop_grace_seconds):
-            return _end_unheard(s, t, at, bounds)
+            reason = f"the agent did not stop within {bounds.stop_grace_seconds:g} s"
+            return _lost(s, at, s.launches, reason) or _bereft(s, at, reason)
         return []
     sandbox = s.sandbox
     if (
@@ -298,14 +316,3 @@ def _tick(s: Session, at: datetime) -> list[Event]:
         minutes = bounds.boot_seconds / 60
         return _lost(s, at, sandbox.launch, f"it was not ready after {minutes:g} min")
     return []
-
-
-def _end_unheard(s: Session, t: Turn, at: datetime, bounds: Limits) -> list[Event]:
-    reason = f"the agent did not stop within {bounds.stop_grace_seconds:g} s"
-    if s.sandbox is not None:
-        return _lost(s, at, s.sandbox.launch, reason)
-    return [
-        AgentFinished(
-            at=at, turn=t.number, reason="error", error=reason, produced=True, summary=t.said
-        )
-    ]

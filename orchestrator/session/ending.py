@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from .effects import pull_request_key
-from .events import Event, TurnEnded, TurnStarted
+from .events import Event, StopReason, TurnEnded, TurnStarted
 from .state import Session, Turn
 from .values import Home, Outcome, Phase
 
@@ -55,10 +56,9 @@ def owes_pull_request(s: Session, turn: Turn) -> bool:
 def outcome_of(s: Session, turn: Turn) -> tuple[Outcome, str]:
     """How a turn ended, and the sentence that says why; empty where all went well."""
     if turn.stop is not None:
-        return _stopped(s, turn)
+        return _stopped(s, turn.stop.why)
     end = turn.finished
-    if end is None:
-        return Outcome.FAILED, "The agent never answered."
+    assert end is not None  # nothing else brings a turn to its end
     if end.error:
         return Outcome.FAILED, end.error
     if not end.produced:
@@ -71,17 +71,19 @@ def outcome_of(s: Session, turn: Turn) -> tuple[Outcome, str]:
     return Outcome.SUCCEEDED, ""
 
 
-def _stopped(s: Session, turn: Turn) -> tuple[Outcome, str]:
-    assert turn.stop is not None
-    limits = s.opened.plan.limits if s.opened is not None else None
-    match turn.stop.why:
+def _stopped(s: Session, why: StopReason) -> tuple[Outcome, str]:
+    assert s.opened is not None
+    limits = s.opened.plan.limits
+    match why:
         case "timeout":
-            minutes = limits.turn_seconds / 60 if limits is not None else 0
+            minutes = limits.turn_seconds / 60
             return Outcome.TIMED_OUT, f"A turn may take {minutes:g} min, and they are over."
         case "silence":
-            seconds = limits.silence_seconds if limits is not None else 0
+            seconds = limits.silence_seconds
             return Outcome.TIMED_OUT, f"Nothing was heard from the agent for {seconds:g} s."
         case "budget":
             return Outcome.OUT_OF_BUDGET, "The next model call could pass the budget."
         case "stop" | "cancel":
             return Outcome.STOPPED, ""
+        case _:
+            assert_never(why)

@@ -7,13 +7,7 @@ class SessionError(Exception):
     """That cannot be done in this session now."""
 
     def __init__(self, **facts: object) -> None:
-        self.facts = facts
         super().__init__((type(self).__doc__ or "").format(**facts).strip())
-
-    @property
-    def code(self) -> str:
-        """Stable, for decision records and metrics."""
-        return type(self).__name__
 
 
 class QueueFull(SessionError):

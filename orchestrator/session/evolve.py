@@ -88,7 +88,7 @@ def _apply(s: Session, event: Event) -> Session:
                 workspace_present=event.workspace_present,
             )
             launches = max(s.launches, event.launch)
-            return replace(s, sandbox=sandbox, launches=launches, lost="")
+            return replace(s, sandbox=sandbox, launches=launches)
         case SandboxReady():
             return _sandbox_ready(s, event)
         case PromptHanded():
@@ -100,6 +100,7 @@ def _apply(s: Session, event: Event) -> Session:
             return replace(
                 s,
                 sandbox=None if gone else s.sandbox,
+                lost="" if gone else s.lost,
                 unreleased=tuple(u for u in s.unreleased if u[0] != event.launch),
                 snapshot=event.snapshot or s.snapshot,
             )

@@ -13,6 +13,7 @@ from orchestrator.session.commands import (
     AddPrompt,
     Command,
     Confirm,
+    Finished,
     Intend,
     NoteHanded,
     NoteLaunched,
@@ -21,6 +22,7 @@ from orchestrator.session.commands import (
     NoteReleased,
     NoteWork,
     Opening,
+    Receive,
 )
 from orchestrator.session.effects import (
     Effect,
@@ -36,6 +38,7 @@ from orchestrator.session.values import (
     Home,
     Limits,
     Person,
+    Phase,
     Plan,
     Prompt,
     PromptKey,
@@ -170,3 +173,53 @@ class Story:
 @pytest.fixture
 def story() -> Story:
     return Story()
+
+
+def run_until(story: Story, kind: type[Effect]) -> Effect:
+    """Do what is owed until something of this kind is."""
+    for _ in range(50):
+        owed = story.owed()
+        for effect in owed:
+            if isinstance(effect, kind):
+                return effect
+        story.do(owed[0])
+    raise AssertionError(f"{kind.__name__} was never owed")
+
+
+def finish(
+    story: Story, *, error: str = "", produced: bool = True, upto: int | None = None
+) -> None:
+    """The agent ends the running turn."""
+    sandbox = story.session.sandbox
+    turn = story.session.turn
+    assert sandbox is not None
+    assert turn is not None
+    story.tell(
+        Receive(
+            at=story.now,
+            launch=sandbox.launch,
+            upto=upto or sandbox.upto + 1,
+            turn=turn.number,
+            said="Fixed it.",
+            finished=Finished(turn=turn.number, reason="end_turn", error=error, produced=produced),
+        )
+    )
+
+
+def to_running(story: Story) -> None:
+    story.settle()
+    assert story.session.turn is not None
+    assert story.session.turn.phase is Phase.RUNNING
+
+
+def launched(story: Story, launch: int) -> NoteLaunched:
+    return NoteLaunched(
+        at=story.now,
+        launch=launch,
+        sandbox=f"sb-{launch}",
+        workspace_present=True,
+        restored=False,
+        base="a" * 40,
+        note="",
+        seconds=0.1,
+    )

@@ -12,9 +12,7 @@ from orchestrator.session.commands import (
     AnswerStatus,
     Cancel,
     Fail,
-    Finished,
     Intend,
-    NoteLaunched,
     NoteLost,
     NotePullRequestClosed,
     NoteWork,
@@ -27,7 +25,7 @@ from orchestrator.session.commands import (
     Stop,
     Tick,
 )
-from orchestrator.session.effects import Effect, LaunchSandbox, ReleaseSandbox
+from orchestrator.session.effects import LaunchSandbox, ReleaseSandbox
 from orchestrator.session.errors import (
     NoSession,
     NothingRunning,
@@ -48,7 +46,6 @@ from orchestrator.session.values import (
     Home,
     Limits,
     Outcome,
-    Phase,
     PromptKey,
     Status,
     Step,
@@ -57,42 +54,18 @@ from orchestrator.session.values import (
     Usage,
 )
 
-from .conftest import ALICE, BOB, Story, opening, prompt, source
-
-
-def run_until(story: Story, kind: type[Effect]) -> Effect:
-    for _ in range(50):
-        owed = story.owed()
-        for effect in owed:
-            if isinstance(effect, kind):
-                return effect
-        story.do(owed[0])
-    raise AssertionError(f"{kind.__name__} was never owed")
-
-
-def finish(
-    story: Story, *, error: str = "", produced: bool = True, upto: int | None = None
-) -> None:
-    sandbox = story.session.sandbox
-    turn = story.session.turn
-    assert sandbox is not None
-    assert turn is not None
-    story.tell(
-        Receive(
-            at=story.now,
-            launch=sandbox.launch,
-            upto=upto or sandbox.upto + 1,
-            turn=turn.number,
-            said="Fixed it.",
-            finished=Finished(turn=turn.number, reason="end_turn", error=error, produced=produced),
-        )
-    )
-
-
-def to_running(story: Story) -> None:
-    story.settle()
-    assert story.session.turn is not None
-    assert story.session.turn.phase is Phase.RUNNING
+from .conftest import (
+    ALICE,
+    BOB,
+    Story,
+    finish,
+    launched,
+    opening,
+    prompt,
+    run_until,
+    source,
+    to_running,
+)
 
 
 def test_a_prompt_ends_in_a_pull_request(story: Story) -> None:
@@ -353,28 +326,14 @@ def test_a_sandbox_that_never_gets_ready_is_replaced_once(story: Story) -> None:
     effect = run_until(story, LaunchSandbox)
     assert isinstance(effect, LaunchSandbox)
 
-    def launch(number: int) -> None:
-        story.tell(
-            NoteLaunched(
-                at=story.now,
-                launch=number,
-                sandbox=f"sb-{number}",
-                workspace_present=True,
-                restored=False,
-                base="a" * 40,
-                note="",
-                seconds=0.1,
-            )
-        )
-
-    launch(1)
+    story.tell(launched(story, 1))
     story.later(15 * 60)
     story.tell(Tick(at=story.now))
     assert story.session.sandbox is None
     assert not any(isinstance(e, LaunchSandbox) for e in story.owed())
     second = run_until(story, LaunchSandbox)
     assert second.key == "launch/2"
-    launch(2)
+    story.tell(launched(story, 2))
     story.tell(Receive(at=story.now, launch=2, upto=1, turn=None, failed="start.sh failed"))
     assert story.session.turns[0].outcome is Outcome.FAILED
     assert "start.sh failed" in story.session.turns[0].reason
