@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,15 +85,7 @@ class Home:
         if (place / "bin" / "python").exists():
             return
         venv.EnvBuilder(symlinks=True, with_pip=False).create(place)
-        packages = next(place.glob("lib/python*/site-packages"))
-        borrowed = _installed_pip()
-        for source in borrowed:
-            (packages / source.name).symlink_to(source)
-        if borrowed:
-            for name in ("pip", "pip3"):
-                script = place / "bin" / name
-                script.write_text(_PIP.format(python=place / "bin" / "python"))
-                script.chmod(0o755)
+        give_pip(place, installed_pip() or bundled_pip())
 
 
 _PIP = """#!{python}
@@ -102,10 +95,25 @@ sys.exit(main())
 """
 
 
-def _installed_pip() -> list[Path]:
+def give_pip(place: Path, sources: list[Path]) -> None:
+    """Make `sources` the pip of the venv at `place`: linked to, or a wheel that is unpacked."""
+    packages = next(place.glob("lib/python*/site-packages"))
+    for source in sources:
+        if source.suffix == ".whl":
+            with zipfile.ZipFile(source) as archive:
+                archive.extractall(packages)
+        else:
+            (packages / source.name).symlink_to(source)
+    for name in ("pip", "pip3") if sources else ():
+        script = place / "bin" / name
+        script.write_text(_PIP.format(python=place / "bin" / "python"))
+        script.chmod(0o755)
+
+
+def installed_pip() -> list[Path]:
     """The interpreter's own pip and its metadata, compiled already.
 
-    Linking to it costs a millisecond; `ensurepip` unpacks some 500 files and takes seconds.
+    Linking to it costs a millisecond; `ensurepip` starts pip to install itself: seconds.
     """
     places = {sysconfig.get_paths(vars={"base": sys.base_prefix})["purelib"]}
     places |= {"/usr/lib/python3/dist-packages"} if sys.base_prefix == "/usr" else set()
@@ -114,3 +122,11 @@ def _installed_pip() -> list[Path]:
         if metadata and os.access(place / "pip" / "__init__.py", os.R_OK):
             return [place / "pip", metadata[-1]]
     return []
+
+
+def bundled_pip() -> list[Path]:
+    """The wheel that `ensurepip` would install, here or where Debian keeps it."""
+    places = [Path(sysconfig.get_path("stdlib")) / "ensurepip" / "_bundled"]
+    places.append(Path("/usr/share/python-wheels"))
+    found = [wheel for place in places for wheel in sorted(place.glob("pip-*.whl"))]
+    return found[:1]

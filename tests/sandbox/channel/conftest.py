@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+import pytest
 import pytest_asyncio
 
 from sandbox.streams import Stream
 from sandbox.wire import Wire
 
-PATIENCE = 20.0
+SECONDS = 60
 
 
 class End:
@@ -43,6 +45,20 @@ class Raw:
 Raws = Callable[[], Awaitable[Raw]]
 
 
+@pytest.fixture(autouse=True)
+def deadline() -> Iterator[None]:
+    """A test that waits for ever fails instead."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"not done after {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest_asyncio.fixture
 async def pair() -> AsyncIterator[tuple[End, End]]:
     """Host and supervisor end, hellos said."""
@@ -53,8 +69,7 @@ async def pair() -> AsyncIterator[tuple[End, End]]:
         end.wire.start()
         end.wire.say_hello({"v": 1})
     await asyncio.gather(host.wire.hello(), inside.wire.hello())
-    async with asyncio.timeout(PATIENCE):
-        yield host, inside
+    yield host, inside
     await host.wire.close("the test is over")
     await inside.wire.close("the test is over")
 
@@ -72,8 +87,7 @@ async def raw() -> AsyncIterator[Raws]:
         made.append(Raw(two, end))
         return made[-1]
 
-    async with asyncio.timeout(PATIENCE):
-        yield make
+    yield make
     for side in made:
         side.sock.close()
         await side.end.wire.close("the test is over")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from sandbox.zipapp import build_supervisor
 
 AGENTS = Path(__file__).parents[1] / "agents"
 PATIENCE = 30.0
+SECONDS = 240
 ALICE = GitIdentity(name="Alice", email="1+alice@users.noreply.github.com")
 SETUP = Script(path=".openinspect/setup.sh", timeout_seconds=20)
 START = Script(path=".openinspect/start.sh", timeout_seconds=20)
@@ -182,6 +184,20 @@ async def until(condition: Callable[[], object], patience: float = PATIENCE) -> 
     async with asyncio.timeout(patience):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def deadline() -> Iterator[None]:
+    """A test that waits for ever fails instead."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"not done after {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import time
+import venv
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from sandbox.commands import Script
 from sandbox.reports import AgentReady, Booted, BootFailed, ScriptFinished, Warned
+from sandbox.supervisor.home import bundled_pip, give_pip
 
 NOTE = 'echo "$0 $OPENINSPECT_BOOT_MODE" >> ran.log\n'
 BOTH = {".openinspect/setup.sh": NOTE, ".openinspect/start.sh": NOTE}
@@ -135,13 +138,60 @@ async def test_home_is_a_developers_machine(bench):
     (finished,) = bench.reports(ScriptFinished)
     assert finished.exit_code == 0, finished.tail
     lines = finished.tail.splitlines()
-    venv = bench.home / ".venv"
-    assert lines[:3] == [str(venv), f"{venv}/bin/python", f"{venv}/bin/pip"]
+    place = bench.home / ".venv"
+    assert lines[:3] == [str(place), f"{place}/bin/python", f"{place}/bin/pip"]
     assert f"{bench.home}/.npm-global" in lines
     names = set(lines[-1].split())
     assert "GRANTED" in names
     assert not any("TOKEN" in name or "KEY" in name or "VIRTUALENV" in name for name in names)
     assert booted.seconds["workspace"] < 5
+
+
+WHEEL = """
+import zipfile
+with zipfile.ZipFile("tiny-1.0-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("tiny.py", "def main(): print('tiny works')")
+    info = "tiny-1.0.dist-info/"
+    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0\\n")
+    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+    wheel.writestr(info + "entry_points.txt", "[console_scripts]\\ntiny = tiny:main\\n")
+    wheel.writestr(info + "RECORD", "")
+"""
+
+
+async def test_installing_works_as_on_a_developers_machine(bench):
+    files = {
+        "wheel.py": WHEEL,
+        "tool/package.json": '{"name":"tool","version":"1.0.0","bin":{"tool":"tool.sh"}}',
+        "tool/tool.sh": "#!/bin/sh\necho tool works\n",
+        ".openinspect/setup.sh": """
+            set -e
+            python wheel.py
+            pip install --quiet --no-index --disable-pip-version-check tiny-1.0-py3-none-any.whl
+            tiny
+            chmod +x tool/tool.sh
+            if command -v npm > /dev/null; then
+              npm install --silent --no-fund --no-audit --offline --global ./tool; tool
+            else echo tool works; fi
+        """,
+    }
+    await boot(bench, files)
+    (finished,) = bench.reports(ScriptFinished)
+    assert finished.exit_code == 0, finished.tail
+    assert finished.tail.splitlines()[-2:] == ["tiny works", "tool works"]
+
+
+def test_pip_comes_from_the_bundled_wheel_where_none_is_installed(tmp_path):
+    wheel = bundled_pip()
+    if not wheel:
+        pytest.skip("this Python bundles no pip")
+    place = tmp_path / "venv"
+    venv.EnvBuilder(symlinks=True, with_pip=False).create(place)
+    give_pip(place, wheel)
+    said = subprocess.run(
+        [place / "bin" / "pip", "--version"], capture_output=True, text=True, check=True
+    )
+    assert str(place) in said.stdout
 
 
 async def test_boot_is_taken_once(bench):

@@ -175,7 +175,7 @@ async def test_a_long_tool_call_beats_and_silence_does_not(bench):
     assert len(bench.reports(StillWorking)) - beats_before <= 1
 
 
-async def test_the_agent_sees_only_the_environment_it_was_given(bench, monkeypatch):
+async def test_the_agent_sees_only_the_environment_it_was_given(bench):
     link = await booted(
         bench, env={"GRANTED": "yes", "BOTH": "boot"}, program={"env": {"BOTH": "agent"}}
     )
