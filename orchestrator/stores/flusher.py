@@ -42,7 +42,7 @@ class Flusher:
         self._flush = flush
         self._clock = clock
         self._pace = pace
-        self._due: datetime | None = None
+        self._waits_since: datetime | None = None
         self._pushed_at: datetime | None = None
         self._failures = 0
         self._urgent = asyncio.Event()
@@ -54,12 +54,8 @@ class Flusher:
         """Something waits. Never blocks, never raises."""
         if self._ended:
             return
-        if self._due is None:
-            now = self._clock.now()
-            self._due = now + timedelta(seconds=self._pace.delay)
-            if self._pushed_at is not None:
-                spaced = self._pushed_at + timedelta(seconds=self._pace.spacing)
-                self._due = max(self._due, spaced)
+        if self._waits_since is None:
+            self._waits_since = self._clock.now()
         if urgent:
             self._urgent.set()
         if self._task is None or self._task.done():
@@ -79,25 +75,31 @@ class Flusher:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        while self._due is not None:
-            wait = (self._due - self._clock.now()).total_seconds()
-            if wait > 0:
+        while self._waits_since is not None:
+            wait = (self._due(self._waits_since) - self._clock.now()).total_seconds()
+            if wait > 0 and not self._failures:
                 await self._sleep_unless_urgent(wait)
             async with self._one_at_a_time:
                 pushed = await self._push()
             if not pushed:
                 await self._clock.sleep(self._pause())
 
+    def _due(self, since: datetime) -> datetime:
+        soon = since + timedelta(seconds=self._pace.delay)
+        if self._pushed_at is None:
+            return soon
+        return max(soon, self._pushed_at + timedelta(seconds=self._pace.spacing))
+
     async def _push(self) -> bool:
         self._urgent.clear()
         try:
             more = True
             while more:
-                self._due = None
+                self._waits_since = None
                 more = await self._flush()
         except (RecordUnavailable, StateRefused, JournalUnavailable) as error:
             self._failures += 1
-            self._due = self._clock.now()
+            self._waits_since = self._waits_since or self._clock.now()
             log.warning(
                 "state not pushed, will be tried again",
                 repository=self._name,
