@@ -16,6 +16,7 @@ from orchestrator import messages
 from orchestrator.messages import LONGEST, Template
 from orchestrator.messages.inert import code, fenced, person, text
 from orchestrator.messages.markdown import prose, sentence
+from orchestrator.messages.status import composed
 from orchestrator.session.values import ChangedFile, Outcome, StepKind, StepStatus
 
 
@@ -171,6 +172,13 @@ def test_however_much_is_printed(piece: str, show: Any) -> None:
         assert len(make(view, view.turn, marker=show.marker)) < LONGEST
     check = messages.check_finished(view, view.turn)
     assert max(map(len, (check.summary, check.text))) < LONGEST
+
+
+def test_parts_that_do_not_fit_are_left_out_and_the_marker_never_is(show: Any) -> None:
+    shown = composed(["a" * 50_000, "b" * 50_000, "", "c" * 100], show.marker)
+    assert "a" * 50_000 in shown and "bb" not in shown and "c" * 100 in shown
+    assert shown.endswith(f"\n\n{show.marker}")
+    assert len(composed(["x" * (LONGEST - len(show.marker) - 5)], show.marker)) < LONGEST
 
 
 KEPT = [

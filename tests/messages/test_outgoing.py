@@ -148,6 +148,17 @@ def test_a_long_stream_with_secrets_at_any_place() -> None:
     assert not any(piece in said for piece in pieces_of(secret))
 
 
+def test_a_secret_at_the_border_of_what_a_stream_lets_go() -> None:
+    """A stream keeps its last 4,096 characters back; here that border is inside the secret."""
+    secret = CANARIES["plain"]
+    outgoing = Outgoing([secret])
+    for inside in range(1, len(secret)):
+        text = "word " * 2_000 + secret + ("tail " * 1_000)[: 4_096 - inside]
+        stream = outgoing.stream()
+        said = stream.feed(text) + stream.flush()
+        assert said == text.replace(secret, REMOVED)
+
+
 FAKE = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0"
 KNOWN_SHAPES = [
     f"ghs_{FAKE}",

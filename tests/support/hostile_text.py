@@ -36,6 +36,7 @@ MENTIONS = [
     "```\nx\n```\n@stranger",
     "```\nopen @stranger",
     "@stranger's",
+    "| a | b |\n|---|---|\n| `x\\|@stranger` | y |",
     "[a]: b '@stranger'",
     "#1@stranger",
     "https://a@stranger",
