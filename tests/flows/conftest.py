@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from support.hurried_clock import HurriedClock
+from support.published import assert_as_published
 
 from bot import settings as deployment
 from bot.app import Parts, Server
@@ -40,7 +42,7 @@ FILES = {
 }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class World:
     """One GitHub, one App, one repository, one server, and the people who use them."""
 
@@ -53,6 +55,7 @@ class World:
     stranger: Person
     upstreams: tuple[Upstream, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
+    clock: HurriedClock
     server: Server | None = None
     provider: LocalProvider | None = None
 
@@ -79,7 +82,7 @@ class World:
         self.server = Server(
             settings,
             Outgoing(secrets_of(settings)),
-            Parts(provider=self.provider, upstreams=self.upstreams),
+            Parts(clock=self.clock, provider=self.provider, upstreams=self.upstreams or None),
         )
         await self.server.start()
         self.github.set_webhook(
@@ -141,10 +144,17 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 @contextlib.asynccontextmanager
-async def make_world(root: Path, files: dict[str, str] | None = None) -> AsyncIterator[World]:
-    """Everything but the server, which the test starts; nothing is left behind."""
+async def make_world(
+    root: Path, files: dict[str, str] | None = None, *, rate: float = 1.0
+) -> AsyncIterator[World]:
+    """Everything but the server, which the test starts; nothing is left behind.
+
+    What was said between us and GitHub in a story that ends well is held against what GitHub
+    publishes. `rate` hurries our clock and GitHub's, not that of the sandboxes.
+    """
     os.chmod(root, 0o755)  # noqa: PTH101 - sandboxes run as another user
-    async with EmbeddedGitHub(root / "github", record=True) as github:
+    clock = HurriedClock(rate)
+    async with EmbeddedGitHub(root / "github", clock.now, record=True) as github:
         app = github.create_app(webhook_secret=SECRET)
         alice = github.create_person("alice", name="Alice Liddell")
         bob = github.create_person("bob")
@@ -161,9 +171,14 @@ async def make_world(root: Path, files: dict[str, str] | None = None) -> AsyncIt
             alice=alice,
             bob=bob,
             stranger=stranger,
+            clock=clock,
         )
         try:
             yield made
+            await made.stop()
+            await github.deliver_pending()
+            assert github.unhandled == []
+            assert_as_published(github)
         finally:
             await made.stop()
             sweeper = LocalProvider(
