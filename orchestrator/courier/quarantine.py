@@ -33,8 +33,13 @@ _REASONS = {
     "nulInCommit": "a commit message has a NUL in it",
     "nulInHeader": "a commit has a NUL in it",
     "multipleAuthors": "a commit has more than one author line",
+    "badFilemode": "a file has a mode that git does not know",
+    "appears twice": "the same object came twice",
     "gitattributes": "`.gitattributes` is not one that git accepts",
 }
+_ALSO_ERRORS = "badFilemode=error,gitmodulesParse=error"
+"""What git would only warn about, and what no git writes by itself."""
+_INCOMPLETE = ("did not receive expected object", "unresolved delta", "missing", "not exist")
 
 
 @contextlib.asynccontextmanager
@@ -76,7 +81,7 @@ class Quarantine:
 
         try:
             await self.git.run(
-                "index-pack", "--strict", "--fix-thin", "--stdin", "--threads=1",
+                "index-pack", f"--strict={_ALSO_ERRORS}", "--fix-thin", "--stdin", "--threads=1",
                 f"--max-input-size={limits.pack}",
                 repository=self.path, stdin=scanned(), seconds=IMPORT_SECONDS,
             )  # fmt: skip
@@ -119,7 +124,7 @@ def _in_words(said: str) -> str:
     for name, reason in _REASONS.items():
         if name.lower() in said.lower():
             return f"The work is not taken: {reason}."
-    if "does not exist" in said or "unresolved delta" in said or "missing" in said.lower():
+    if any(sign in said for sign in _INCOMPLETE):
         return "The work is not taken: it refers to git objects that did not come with it."
     last = said.splitlines()[-1][:200] if said else "git could not read it"
     return f"The work is not taken: {last}"

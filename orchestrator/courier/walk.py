@@ -60,8 +60,8 @@ async def check_content(
 ) -> None:
     """Every rule on paths, kinds and sizes. Raises `CourierRefused` with the first path."""
     changes = await changes_of(room, commits)
-    await _check_fixed(room, commits, known, changes, policy)
     check_changes(changes, policy)
+    await _check_fixed(room, commits, known, changes, policy)
     kept = [change for change in changes if not change.deleted]
     by_id = {change.new: change for change in kept}
     sizes = {id: size for id, _, size in await room.sizes(list(by_id))}

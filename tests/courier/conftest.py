@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.collecting import MONA, Sandbox
 from support.code_remote import GitServer, Opens, git
+from support.collecting import MONA, Sandbox
+from support.packs import Pack
 
 from orchestrator.courier import AllowedBranches, Mirror, Mirrors, Taken, TakePolicy, take
 from orchestrator.courier import send_repository as send
@@ -27,6 +30,7 @@ class Yard:
     sandbox: Sandbox
     base: str
     policy: TakePolicy
+    github: str
 
     @property
     def opens(self) -> Opens:
@@ -47,6 +51,10 @@ class Yard:
         await git(self.work, "add", "-A")
         await git(self.work, "commit", "-q", "--allow-empty", "-m", message, env=env)
         return await git(self.work, "rev-parse", "HEAD")
+
+    def pack(self) -> Pack:
+        """Its root trees have the workflows that the repository has."""
+        return Pack(keep=(("40000", ".github", self.github),))
 
     async def take(self, message: str | None = None, **changed: Any) -> Taken | None:
         options: dict[str, Any] = {
@@ -77,11 +85,18 @@ class Yard:
         return await git(self.remote, "rev-parse", f"refs/heads/{branch}")
 
 
-@pytest.fixture
-async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
-    async with GitServer(tmp_path / "server") as server:
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything once; each test gets a copy."""
+    root = tmp_path_factory.mktemp("yard")
+    asyncio.run(_make(root))
+    return root
+
+
+async def _make(root: Path) -> None:
+    async with GitServer(root / "server") as server:
         remote = await server.repository("app.git")
-        seed = tmp_path / "seed"
+        seed = root / "seed"
         seed.mkdir()
         await git(seed, "init", "-q", "--initial-branch=main")
         for number in range(3):
@@ -92,10 +107,29 @@ async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
             await git(seed, "commit", "-q", "-m", f"Commit {number}")
         await git(seed, "push", "-q", str(remote), "main")
         base = await git(seed, "rev-parse", "HEAD")
-        mirror = Mirrors(tmp_path / "mirrors").of(4711)
+        mirror = Mirrors(root / "mirrors").of(4711)
         await mirror.fetch(server.opens("app.git"), branches=["main"], commits=[base])
-        sandbox = Sandbox(tmp_path / "workspace")
+        sandbox = Sandbox(root / "workspace")
         await send(sandbox, mirror, branch=BRANCH, commit=base)  # type: ignore[arg-type]
-        yard = Yard(server, remote, seed, mirror, sandbox, base, TakePolicy(author=MONA))
-        yield yard
+        await sandbox.close()
+
+
+@pytest.fixture
+async def yard(made: Path, tmp_path: Path) -> AsyncIterator[Yard]:
+    shutil.copytree(made, tmp_path / "yard", symlinks=True)
+    root = tmp_path / "yard"
+    base = (root / "seed/.git/refs/heads/main").read_text().strip()
+    github = await git(root / "seed", "rev-parse", "HEAD:.github")
+    async with GitServer(root / "server") as server:
+        sandbox = Sandbox(root / "workspace")
+        yield Yard(
+            server=server,
+            remote=root / "server/app.git",
+            seed=root / "seed",
+            mirror=Mirrors(root / "mirrors").of(4711),
+            sandbox=sandbox,
+            base=base,
+            policy=TakePolicy(author=MONA),
+            github=github,
+        )
         await sandbox.close()

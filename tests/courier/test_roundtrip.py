@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.collecting import HUBOT, MONA
 from support.code_remote import git
+from support.collecting import HUBOT, MONA
 
 from orchestrator.courier import (
     AlreadyThere,
