@@ -76,7 +76,8 @@ def digest(
         match report:
             case ToolCalled():
                 turn = report.turn
-                steps[report.call] = _tool_step(report, at, clean)
+                step = _tool_step(report, at, clean)
+                steps[step.id] = step
             case AgentSaid():
                 if report.turn != turn or report.message != message:
                     turn, message, said = report.turn, report.message, ""
@@ -95,7 +96,7 @@ def digest(
                     at=at,
                     launch=launch,
                     agent=clean(f"{report.name} {report.version}".strip())[:100],
-                    agent_session=report.session[:200],
+                    agent_session=clean(report.session)[:200],
                     resumed=report.resumed,
                     seconds=report.seconds,
                 )
@@ -130,7 +131,7 @@ def _tool_step(report: ToolCalled, at: datetime, clean: Callable[[str], str]) ->
     if status is StepStatus.DONE and report.exit_code:
         status = StepStatus.FAILED
     return Step(
-        id=f"{report.turn}/{report.call}"[:200],
+        id=clean(f"{report.turn}/{report.call}")[:200],
         kind=_KINDS[report.kind],
         status=status,
         title=clean(report.title)[:MAX_TITLE],
@@ -149,7 +150,7 @@ def _script_step(
 ) -> Step:
     good = report.exit_code == 0
     return Step(
-        id=f"launch-{launch}/{report.name}"[:200],
+        id=clean(f"launch-{launch}/{report.name}")[:200],
         kind=StepKind.SCRIPT,
         status=StepStatus.DONE if good else StepStatus.FAILED,
         title=clean(report.name)[:MAX_TITLE],

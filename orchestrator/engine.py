@@ -32,8 +32,9 @@ class Engine:
     What `tell` returned is durable. Listeners are called after that, in order, on the loop.
     """
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, *, kept: int = KEPT_SESSIONS) -> None:
         self._store = store
+        self._kept = kept
         self._known: OrderedDict[SessionId, Session] = OrderedDict()
         self._locks: dict[SessionId, asyncio.Lock] = {}
         self._listeners: list[Listener] = []
@@ -93,7 +94,7 @@ class Engine:
     def _keep(self, state: Session) -> None:
         self._known[state.id] = state
         self._known.move_to_end(state.id)
-        while len(self._known) > KEPT_SESSIONS:
+        while len(self._known) > self._kept:
             oldest, _ = self._known.popitem(last=False)
             lock = self._locks.get(oldest)
             if lock is not None and not lock.locked():
