@@ -289,7 +289,7 @@ def test_whatever_stands_around_and_wherever_it_is_cut(
 
 
 def test_a_megabyte_is_cleaned_fast() -> None:
-    """What an agent prints: logs and code. 35 ms when measured alone; the bound leaves room."""
+    """What an agent prints: logs and code. 50 ms where it was measured, on two busy cores."""
     outgoing = Outgoing(CANARIES.values())
     for _ in range(30):
         outgoing.learn("ghs_" + canary(560, string.ascii_letters + string.digits + "._-"))

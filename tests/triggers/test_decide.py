@@ -371,6 +371,23 @@ def test_a_record_tells_no_text_and_no_mail(say: Any) -> None:
     assert kept.sender_id == 101
 
 
+def test_what_asks_nothing_is_recorded_too(say: Any) -> None:
+    closed = {**say.pull_opened("x"), "action": "closed"}
+    labeled = {**say.opened("T", "x"), "action": "labeled"}
+    for event, payload, thread, sender in [
+        ("pull_request", closed, 128, "mona"),
+        ("issues", labeled, None, "mona"),
+        ("ping", {"zen": "x"}, None, ""),
+    ]:
+        kept = record(say.decide(event, payload), delivered(event, payload), delivery="d")
+        assert (kept.outcome, kept.thread, kept.sender) == ("ignored", thread, sender)
+        assert record_from_json(json.loads(json.dumps(kept.to_json()))) == kept
+    refused = say.decide("issue_comment", say.commented("@openinspect"))
+    told = delivered("issue_comment", say.commented("@openinspect"))
+    kept = record(refused, told, delivery="d")
+    assert (kept.outcome, kept.rule, kept.source) == ("refused", "text", "comment-9001")
+
+
 def test_refusals_are_sentences_people_can_act_on(say: Any) -> None:
     read = Permission(user_id=UserId(101), push=False, role="read")
     refused = say.decide("issue_comment", say.commented("@openinspect x"), permission=read)
