@@ -49,6 +49,7 @@ class AgentProcess:
         self._mark = mark
         self._on_update = on_update
         self._can_load = False
+        self._chosen: dict[str, str] = {}
         self._stderr = Tail()
         self._client = AcpClient(
             process.stdout, process.stdin, on_update=self._take_update, on_noise=on_noise
@@ -124,7 +125,7 @@ class AgentProcess:
         offer = self.options.offers.get(choice)
         if offer is None:
             return f"the agent does not let its {choice} be chosen; {value} was asked for"
-        if offer.current == value:
+        if offer.current == value == self._chosen.get(choice):
             return None
         if value not in offer.values:
             return f"the agent does not offer the {choice} {value}; it uses {offer.current}"
@@ -135,6 +136,8 @@ class AgentProcess:
         except AcpError as error:
             return f"the agent refused the {choice} {value}: {error.message}"
         self.options.learn(answer)
+        # Only what was set counts: OpenCode 1.18 shows the first effort though none is in use.
+        self._chosen[choice] = value
         return None
 
     async def prompt(self, text: str) -> str:

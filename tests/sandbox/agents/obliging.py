@@ -49,6 +49,7 @@ class Obliging(acp.Agent):
         self.cancelled = asyncio.Event()
         self.calls = 0
         self.chosen = {"model": "test/small", "effort": "low"}
+        self.choices: list[str] = []
 
     def on_connect(self, conn: Any) -> None:
         self.client = conn
@@ -82,6 +83,7 @@ class Obliging(acp.Agent):
         self, config_id: str, session_id: str, value: Any, **_: Any
     ) -> schema.SetSessionConfigOptionResponse:
         self.chosen[config_id] = value
+        self.choices.append(f"{config_id}={value}")
         return schema.SetSessionConfigOptionResponse(config_options=self.options())
 
     async def cancel(self, session_id: str, **_: Any) -> None:
@@ -116,7 +118,7 @@ class Obliging(acp.Agent):
         await self.update(session, update_plan(steps))
 
     async def do_model(self, session: str, _: str) -> None:
-        await self.do_say(session, json.dumps(self.chosen))
+        await self.do_say(session, " ".join(self.choices))
 
     async def do_env(self, session: str, _: str) -> None:
         await self.do_say(session, json.dumps(dict(os.environ)))

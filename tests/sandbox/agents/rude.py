@@ -68,7 +68,9 @@ for line in sys.stdin.buffer:
             message(id=1, result={"late": True})
         if WAY == "unknown":
             message(method="session/party", params={"a": 1})
-            message(method="session/update", params={"sessionId": "other", "update": {}})
+            session = "another"
+            chunk("of a session that is not ours")
+            session = "rude"
             message(method="session/update")
             message(method="session/update", params={"sessionId": session, "update": 4})
             update(sessionUpdate="hologram", content=1)

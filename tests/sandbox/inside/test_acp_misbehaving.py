@@ -75,6 +75,7 @@ async def test_unknown_and_malformed_updates_do_no_harm(bench):
     assert finished.reason == "end_turn"
     calls = bench.reports(ToolCalled)
     assert {(call.call, call.kind, call.status) for call in calls} == {("t", "other", "pending")}
+    assert said(bench) == ""
 
 
 async def test_requests_that_we_do_not_offer_get_a_proper_error(bench):

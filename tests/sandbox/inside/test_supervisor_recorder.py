@@ -265,10 +265,12 @@ def test_lines_of_any_length_in_bounded_memory():
     cutter = LineCutter(limit=10)
     assert cutter.feed(b"ab\ncd") == [b"ab"]
     assert cutter.feed(b"ef\n\n") == [b"cdef", b""]
+    assert cutter.feed(b'{"id":') == []
     for _ in range(1000):
         assert cutter.feed(b"x" * 100) == []
     assert sum(map(len, cutter._parts)) == 0
     (long,) = cutter.feed(b"y\n")
     assert isinstance(long, TooLong)
+    assert long.head.startswith(b'{"id":xxx')
     assert cutter.feed(b"last") == []
     assert cutter.rest() == [b"last"]

@@ -134,10 +134,11 @@ async def test_permission_is_given_and_files_are_not_offered(bench):
 
 
 async def test_model_and_effort_are_chosen_where_the_agent_offers_them(bench):
-    link = await booted(bench, program={"model": "test/large", "effort": "high"})
-    await bench.turn(link, 1, "model")
-    assert json.loads(said(bench)) == {"model": "test/large", "effort": "high"}
-    await bench.turn(link, 2, "say ok", model="test/small", effort="extreme")
+    link = await booted(bench, program={"model": "test/large", "effort": "low"})
+    await bench.turn(link, 1, "model", model="test/large", effort="low")
+    assert said(bench) == "model=test/large effort=low"
+    await bench.turn(link, 2, "say ok", effort="high")
+    await bench.turn(link, 3, "say ok", model="test/small", effort="extreme")
     (warned,) = bench.reports(Warned)
     assert warned.message == "the agent does not offer the effort extreme; it uses high"
 
