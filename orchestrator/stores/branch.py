@@ -78,6 +78,7 @@ class BranchStore:
         self._network = asyncio.Lock()
         self._objects = asyncio.Lock()
         self._repository: pygit2.Repository | None = None
+        self._broken = False
         self._flushes = 0
         self._pushes = 0
         self._writer = secrets.token_hex(4)
@@ -276,14 +277,17 @@ class BranchStore:
 
         def run() -> T:
             if self._repository is None:
-                self._repository = self._remote.open()
+                self._repository = self._remote.open(anew=self._broken)
+                self._broken = False
             return act(self._repository)
 
         async with self._objects:
             try:
                 return await asyncio.to_thread(run)
             except (pygit2.GitError, KeyError, OSError) as error:
-                self._repository = None
+                # A power cut may leave empty objects in what is only a copy: fetch it again.
+                self._repository, self._broken = None, not isinstance(error, OSError)
+                self._tip, self._fetched_at = Tip(), None
                 raise RecordUnavailable(f"our copy of the state branch: {error}") from error
 
 

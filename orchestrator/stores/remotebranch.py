@@ -42,19 +42,16 @@ class RemoteBranch:
         self._git = git
         self._ref = f"refs/heads/{branch}"
 
-    def open(self) -> pygit2.Repository:
-        """Our copy; made anew where it is missing or broken, since it can all be fetched again.
-        Blocks: call it in a thread."""
-        try:
-            repository = pygit2.Repository(str(self._folder), pygit2.enums.RepositoryOpenFlag.BARE)
-            tip = tip_of(repository)
-            if tip is not None:
-                assert isinstance(repository[tip].peel(pygit2.Tree), pygit2.Tree)
-            return repository
-        except (pygit2.GitError, KeyError, ValueError) as error:
-            if self._folder.exists():
+    def open(self, *, anew: bool = False) -> pygit2.Repository:
+        """Our copy; made anew where it is missing, broken, or known to be broken. All of it can
+        be fetched again. Blocks: call it in a thread."""
+        if self._folder.exists() and not anew:
+            try:
+                return _opened(self._folder)
+            except (pygit2.GitError, KeyError, ValueError) as error:
                 log.warning("state copy is broken, fetching it anew", reason=str(error))
-                shutil.rmtree(self._folder)
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
         self._folder.mkdir(parents=True, mode=0o700)
         return pygit2.init_repository(str(self._folder), bare=True)
 
@@ -116,6 +113,15 @@ class RemoteBranch:
             )
         except GitError as error:
             log.warning("state copy not packed", reason=str(error))
+
+
+def _opened(folder: Path) -> pygit2.Repository:
+    repository = pygit2.Repository(str(folder), pygit2.enums.RepositoryOpenFlag.BARE)
+    repository.lookup_reference("HEAD")
+    tip = tip_of(repository)
+    if tip is not None:
+        repository[tip].peel(pygit2.Tree)
+    return repository
 
 
 def tip_of(repository: pygit2.Repository, name: str = TIP) -> pygit2.Oid | None:
