@@ -161,6 +161,7 @@ class Server:
             clean=self._outgoing.clean,
             mirrors=Mirrors(settings.data / "mirrors", git),
             deployment=deployment_name(settings),
+            app_id=self.info.id,
             clock=clock,
         )
         performing = Performing(

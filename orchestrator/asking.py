@@ -98,7 +98,9 @@ class Asking:
     async def _decide(self, told: Delivered | NotForUs) -> Decision:
         """Free rules first, with the defaults; what costs a call only where it can matter."""
         first = trigger(told, bot=self._bot, config=DEFAULTS)
-        if isinstance(first, Ignored | Refused) or isinstance(told, NotForUs):
+        if isinstance(told, NotForUs) or (
+            isinstance(first, Ignored | Refused) and not _may_be_listed(told, first)
+        ):
             return first
         envelope = told.envelope
         if envelope.installation is None:
@@ -280,3 +282,12 @@ class Asking:
             await self._engine.tell(
                 session, NotePullRequestClosed(at=now, number=told.number, merged=told.merged)
             )
+
+
+def _may_be_listed(told: Delivered, first: Ignored | Refused) -> bool:
+    """Another App wrote it, and only the repository's configuration says whether that counts."""
+    return (
+        first.rule == "sender"
+        and not isinstance(told, PullRequestClosed)
+        and told.written.app is not None
+    )

@@ -39,13 +39,13 @@ class Threads:
         if opened_it is not None:
             session = opened_it
             state = await self._engine.get(session)
-            if state.cancelled is None or isinstance(asked.ask, Word):
+            if not state.ended or isinstance(asked.ask, Word):
                 return session
         generation = max(1, await store.generation(repository, thread))
         session = session_id(repository, thread, generation=generation)
         state = await self._engine.get(session)
         if (
-            state.cancelled is not None
+            state.ended
             and not isinstance(asked.ask, Word)
             and asked.key not in state.asked
         ):
@@ -57,7 +57,8 @@ class Threads:
         plan = plan_from(
             current.config,
             default_branch=asked.repository.default_branch,
-            model=self._deployment.model,
+            # An agent of the repository's own has a default model of its own.
+            model=None if current.config.agent.command else self._deployment.model,
         )
         if asked.thread.is_pull_request and asked.head is not None:
             home, branch = Home.PULL_REQUEST, asked.head.branch

@@ -3,6 +3,7 @@ the world is looked at, and doubles of our own are taken away, keeping the lowes
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -206,7 +207,11 @@ class Showing:
         if pull is None:
             template = await self._template(repository)
             shown, turn = view(s, number), shown_turn(s, number)
-            title = messages.pull_request_title(shown, turn, commit_subject=work.subject)
+            subject = work.subject
+            proposal = turn_of(s, number).proposal
+            if proposal is not None:
+                subject, turn = proposal.title or subject, replace(turn, said=proposal.body)
+            title = messages.pull_request_title(shown, turn, commit_subject=subject)
             body = messages.pull_request_body(
                 shown,
                 turn,

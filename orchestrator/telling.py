@@ -61,8 +61,9 @@ def frozen_context(asked: Asked) -> str:
 
 
 class Telling:
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, app_id: int) -> None:
         self._access = access
+        self._app_id = app_id
 
     async def prompt_text(self, s: Session, turn: Turn, *, moved: str, resumed: bool) -> str:
         """`moved` is a sentence about new commits on the branch, or empty. `resumed`: the agent
@@ -115,7 +116,6 @@ class Telling:
                 (t.prompt.source.updated_at for t in s.turns if t.number == turn.number - 1), None
             )
         remarks = await repository.comments(source.thread, since=since)
-        ours = s.ref("status")
         people = {r.author.id: r.author for r in remarks if r.author.id != GHOST.id}
         writers = await self._writers(repository, list(people.values())[:MOST_AUTHORS])
         author = frozen.get("author")
@@ -135,7 +135,7 @@ class Telling:
                     updated_at=r.updated_at,
                 )
                 for r in remarks
-                if str(r.id) != ours and "<!-- openinspect:" not in r.body
+                if not (r.app_id == self._app_id and "<!-- openinspect:" in r.body)
             ],
             pull_request=_pull_request(s, frozen),
         )

@@ -59,6 +59,7 @@ class Working:
         clean: Callable[[str], str],
         mirrors: Mirrors,
         deployment: str,
+        app_id: int,
         clock: Clock,
     ) -> None:
         self._engine = engine
@@ -70,7 +71,7 @@ class Working:
         self._carrying = Carrying(mirrors)
         self._deployment = deployment
         self._clock = clock
-        self._telling = Telling(access)
+        self._telling = Telling(access, app_id)
         self._attendants: dict[SessionId, Attendant] = {}
 
     def attend(self, s: Session) -> None:

@@ -132,6 +132,9 @@ def plan_from(
         provider=config.sandbox.provider,
         cpu=config.sandbox.cpu,
         memory_mib=config.sandbox.memory_mib,
+        lifetime_seconds=config.sandbox.lifetime_minutes * 60,
+        setup_seconds=config.setup_timeout_seconds,
+        start_seconds=config.start_timeout_seconds,
         limits=Limits(
             turn_seconds=limits.turn_minutes * 60,
             silence_seconds=limits.silence_seconds,

@@ -5,19 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from .commands import AddPrompt, AnswerStatus, Cancel, RefusePrompt, Retry, Stop
+from .commands import (
+    AddPrompt,
+    AnswerStatus,
+    Archive,
+    Cancel,
+    RaiseBudget,
+    RefusePrompt,
+    Retry,
+    Stop,
+)
 from .errors import (
+    BudgetNotRaised,
     NothingRunning,
     NothingToRetry,
     PromptEmpty,
     PromptTooLong,
     QueueFull,
     SessionEnded,
+    StillBusy,
 )
 from .events import (
+    BudgetRaised,
     Event,
     PromptQueued,
     PromptRefused,
+    SessionArchived,
     SessionCancelled,
     SessionOpened,
     StopReason,
@@ -25,7 +38,11 @@ from .events import (
     WordAnswered,
 )
 from .state import Session
-from .values import MAX_PROMPT_CHARACTERS, MAX_WAITING, Person, Phase, Prompt
+from .values import MAX_PROMPT_CHARACTERS, MAX_WAITING, Outcome, Person, Phase, Prompt
+
+MIN_RAISE = 10_000
+MAX_RAISE = 1_000_000_000
+"""Microdollars."""
 
 
 def add_prompt(s: Session, c: AddPrompt) -> list[Event]:
@@ -44,13 +61,14 @@ def add_prompt(s: Session, c: AddPrompt) -> list[Event]:
                 branch=o.branch,
                 public=o.public,
                 plan=o.plan,
+                start=o.start,
             )
         )
     return [*events, *_queue(s, c.prompt, c.at)]
 
 
 def _queue(s: Session, prompt: Prompt, at: datetime) -> list[Event]:
-    if s.cancelled is not None:
+    if s.ended:
         raise SessionEnded
     if not prompt.text.strip():
         raise PromptEmpty(name="openinspect")
@@ -80,7 +98,7 @@ def stop(s: Session, c: Stop) -> list[Event]:
 def cancel(s: Session, c: Cancel) -> list[Event]:
     if c.key in s.asked:
         return []
-    if s.cancelled is not None:
+    if s.ended:
         raise SessionEnded
     taken = WordAnswered(at=c.at, key=c.key, word="cancel", by=c.by, source=c.source, text=None)
     dropped = tuple(prompt.key for prompt in s.waiting)
@@ -102,13 +120,48 @@ def _request_stop(s: Session, at: datetime, by: Person, *, cancelled: bool) -> l
 def retry(s: Session, c: Retry) -> list[Event]:
     if c.key in s.asked:
         return []
-    if s.cancelled is not None:
+    if s.ended:
         raise SessionEnded
     last = s.last_turn
     if last is None or last.outcome is None:
         raise NothingToRetry
     again = replace(last.prompt, key=c.key, author=c.by, source=c.source)
     return _queue(s, again, c.at)
+
+
+def archive(s: Session, c: Archive) -> list[Event]:
+    if c.key in s.asked:
+        return []
+    if s.ended:
+        raise SessionEnded
+    if s.turn is not None or s.waiting:
+        raise StillBusy
+    taken = WordAnswered(at=c.at, key=c.key, word="archive", by=c.by, source=c.source, text=None)
+    return [taken, SessionArchived(at=c.at, by=c.by)]
+
+
+def raise_budget(s: Session, c: RaiseBudget) -> list[Event]:
+    """The addition is what a turn that ran out may cost when it goes on."""
+    if c.key in s.asked:
+        return []
+    if s.ended:
+        raise SessionEnded
+    if not MIN_RAISE <= c.microdollars <= MAX_RAISE:
+        raise BudgetNotRaised(most=MAX_RAISE / 1_000_000)
+    raised = BudgetRaised(at=c.at, by=c.by, microdollars=c.microdollars)
+    last = s.last_turn
+    if last is None or last.outcome is not Outcome.OUT_OF_BUDGET or s.waiting:
+        taken = WordAnswered(at=c.at, key=c.key, word="budget", by=c.by, source=c.source, text=None)
+        return [taken, raised]
+    again = replace(
+        last.prompt,
+        key=c.key,
+        author=c.by,
+        source=c.source,
+        text=f"Go on where you were when the budget ran out. What was asked:\n\n{last.prompt.text}",
+        microdollars=c.microdollars,
+    )
+    return [raised, *_queue(s, again, c.at)]
 
 
 def answer_status(s: Session, c: AnswerStatus) -> list[Event]:

@@ -11,6 +11,7 @@ from .values import (
     Plan,
     Prompt,
     PromptKey,
+    Proposal,
     PullRequest,
     Source,
     Step,
@@ -29,6 +30,7 @@ class Opening:
     branch: str
     public: bool
     plan: Plan
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,34 @@ class Retry:
     key: PromptKey
     by: Person
     source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Put a session away in which nothing runs or waits."""
+
+    at: datetime
+    key: PromptKey
+    by: Person
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseBudget:
+    """Let the session cost more; a turn that ended out of budget goes on with the addition."""
+
+    at: datetime
+    key: PromptKey
+    by: Person
+    source: Source
+    microdollars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposePullRequest:
+    at: datetime
+    turn: int
+    proposal: Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +272,9 @@ Command = (
     | Stop
     | Cancel
     | Retry
+    | Archive
+    | RaiseBudget
+    | ProposePullRequest
     | AnswerStatus
     | Tick
     | Intend

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from .asking import add_prompt, answer_status, cancel, refuse_prompt, retry, stop
+from .asking import (
+    add_prompt,
+    answer_status,
+    archive,
+    cancel,
+    raise_budget,
+    refuse_prompt,
+    retry,
+    stop,
+)
 from .commands import (
     AddPrompt,
     AnswerStatus,
+    Archive,
     Cancel,
     Command,
     Confirm,
@@ -25,6 +35,8 @@ from .commands import (
     NoteReleased,
     NoteWork,
     NoteWorkRefused,
+    ProposePullRequest,
+    RaiseBudget,
     Receive,
     RefusePrompt,
     ReserveModelCall,
@@ -46,6 +58,7 @@ from .events import (
     PromptHanded,
     PullRequestClosed,
     PullRequestOpened,
+    PullRequestProposed,
     ReportsReceived,
     SandboxLaunched,
     SandboxLost,
@@ -80,7 +93,7 @@ def decide(session: Session, command: Command) -> list[Event]:
 
 def _decide(s: Session, c: Command) -> Sequence[Event]:
     if s.opened is None and not isinstance(c, AddPrompt):
-        if isinstance(c, Stop | Cancel | Retry | AnswerStatus):
+        if isinstance(c, Stop | Cancel | Retry | Archive | RaiseBudget | AnswerStatus):
             raise NoSession(name="openinspect")
         return []
     match c:
@@ -94,6 +107,10 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
             return cancel(s, c)
         case Retry():
             return retry(s, c)
+        case Archive():
+            return archive(s, c)
+        case RaiseBudget():
+            return raise_budget(s, c)
         case AnswerStatus():
             return answer_status(s, c)
         case Tick():
@@ -129,6 +146,11 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
             if _unsettled(s, c.turn) is None:
                 return []
             return [WorkRefused(at=c.at, turn=c.turn, reason=c.reason)]
+        case ProposePullRequest():
+            t = s.turn
+            if t is None or t.number != c.turn or t.proposal == c.proposal:
+                return []
+            return [PullRequestProposed(at=c.at, turn=c.turn, proposal=c.proposal)]
         case NotePullRequest():
             if s.pull_request is not None and s.pull_request.number == c.pull_request.number:
                 return []
@@ -278,9 +300,11 @@ def _reserve(s: Session, c: ReserveModelCall) -> list[Event]:
     if t.phase not in (Phase.STARTING, Phase.RUNNING):
         return []
     bounds = limits(s)
+    most_in_turn = t.prompt.microdollars or bounds.turn_microdollars
+    most_in_session = bounds.session_microdollars + s.raised_microdollars
     in_turn = t.usage.microdollars + t.reserved_microdollars + c.microdollars
     in_session = s.usage.microdollars + s.reserved_microdollars + c.microdollars
-    if in_turn > bounds.turn_microdollars or in_session > bounds.session_microdollars:
+    if in_turn > most_in_turn or in_session > most_in_session:
         return [TurnStopRequested(at=c.at, turn=t.number, why="budget", by=None)]
     return [ModelCallReserved(at=c.at, turn=t.number, call=c.call, microdollars=c.microdollars)]
 

@@ -17,7 +17,7 @@ def advance(s: Session, at: datetime) -> list[Event]:
     """The next consequence that nobody has to ask for, or nothing."""
     turn = s.turn
     if turn is None:
-        if s.waiting and s.cancelled is None:
+        if s.waiting and not s.ended:
             return [TurnStarted(at=at, turn=len(s.turns) + 1, prompt=s.waiting[0].key)]
         return []
     if turn.phase is Phase.STARTING and turn.launches >= MAX_LAUNCHES_PER_TURN:

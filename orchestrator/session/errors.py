@@ -34,5 +34,13 @@ class NoSession(SessionError):
     """There is no session in this thread yet. Mention `@{name}` with what to do to start one."""
 
 
+class StillBusy(SessionError):
+    """Something runs or waits in this session, so it cannot be put away. `/openinspect stop` ends the running turn; `/openinspect cancel` ends all of it."""  # noqa: E501
+
+
+class BudgetNotRaised(SessionError):
+    """A budget can be raised by 0.01 to {most:g} dollars at a time, for example `/openinspect budget +2`."""  # noqa: E501
+
+
 class SessionEnded(SessionError):
-    """This session has been cancelled. A new mention starts the next one."""
+    """This session has ended. A new mention starts the next one."""

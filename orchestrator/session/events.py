@@ -13,6 +13,7 @@ from .values import (
     Plan,
     Prompt,
     PromptKey,
+    Proposal,
     PullRequest,
     Source,
     Step,
@@ -21,7 +22,7 @@ from .values import (
 )
 
 StopReason = Literal["stop", "cancel", "timeout", "silence", "budget"]
-Word = Literal["status", "stop", "cancel", "retry"]
+Word = Literal["status", "stop", "cancel", "retry", "archive", "budget"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class SessionOpened:
     branch: str
     public: bool
     plan: Plan
+    start: str = ""
+    """The commit to begin at, where a person named it (`run <sha>`); else the branch decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,15 @@ class WorkRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestProposed:
+    """The agent said what its pull request shall say; it is opened when the work is pushed."""
+
+    at: datetime
+    turn: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestOpened:
     at: datetime
     turn: int
@@ -228,6 +240,21 @@ class SessionCancelled:
     at: datetime
     by: Person
     dropped: tuple[PromptKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionArchived:
+    """Put away by a person: its sandbox goes, and a new mention starts the next generation."""
+
+    at: datetime
+    by: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRaised:
+    at: datetime
+    by: Person
+    microdollars: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,10 +302,13 @@ Event = (
     | AgentFinished
     | WorkTaken
     | WorkRefused
+    | PullRequestProposed
     | PullRequestOpened
     | PullRequestClosed
     | TurnEnded
     | SessionCancelled
+    | SessionArchived
+    | BudgetRaised
     | EffectIntended
     | EffectDone
     | EffectFailed

@@ -10,6 +10,7 @@ from typing import assert_never
 from .effects import launch_key, push_key, release_key
 from .events import (
     AgentFinished,
+    BudgetRaised,
     EffectDone,
     EffectFailed,
     EffectIntended,
@@ -21,11 +22,13 @@ from .events import (
     PromptRefused,
     PullRequestClosed,
     PullRequestOpened,
+    PullRequestProposed,
     ReportsReceived,
     SandboxLaunched,
     SandboxLost,
     SandboxReady,
     SandboxReleased,
+    SessionArchived,
     SessionCancelled,
     SessionOpened,
     TurnEnded,
@@ -136,6 +139,8 @@ def _apply(s: Session, event: Event) -> Session:
             return _on_turn(
                 s, event.turn, lambda t: replace(t, work_settled=True, work_refused=event.reason)
             )
+        case PullRequestProposed():
+            return _on_turn(s, event.turn, lambda t: replace(t, proposal=event.proposal))
         case PullRequestOpened():
             shown = _on_turn(s, event.turn, lambda t: replace(t, pull_request=event.pull_request))
             return replace(shown, pull_request=event.pull_request)
@@ -151,6 +156,10 @@ def _apply(s: Session, event: Event) -> Session:
             return replace(ended, last_activity=event.at)
         case SessionCancelled():
             return replace(s, cancelled=event, waiting=())
+        case SessionArchived():
+            return replace(s, archived=event)
+        case BudgetRaised():
+            return replace(s, raised_microdollars=s.raised_microdollars + event.microdollars)
         case EffectIntended():
             before = s.attempts.get(event.key)
             attempt = (

@@ -130,7 +130,7 @@ def _resting(s: Session, now: datetime) -> Iterator[Effect]:
         return
     letting_go = release_key(sandbox.launch) in s.attempts
     idle = s.last_activity is not None and now >= _idle_at(s, s.last_activity)
-    if s.cancelled is not None or letting_go or idle:
+    if s.ended or letting_go or idle:
         yield ReleaseSandbox(
             key=release_key(sandbox.launch),
             launch=sandbox.launch,
@@ -157,8 +157,9 @@ def _after(s: Session, turn: Turn) -> Iterator[Effect]:
         yield ReplyResult(key=f"turn/{turn.number}/result", turn=turn.number)
     if last:
         yield SetLabel(key=f"turn/{turn.number}/label-off", working=False)
-        if s.cancelled is not None:
-            yield ShowFinal(key="cancelled", turn=turn.number)
+        if s.ended:
+            key = "cancelled" if s.cancelled is not None else "archived"
+            yield ShowFinal(key=key, turn=turn.number)
 
 
 def due(session: Session) -> datetime | None:

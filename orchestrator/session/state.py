@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .events import AgentFinished, SessionCancelled, SessionOpened, TurnStopRequested
+from .events import (
+    AgentFinished,
+    SessionArchived,
+    SessionCancelled,
+    SessionOpened,
+    TurnStopRequested,
+)
 from .values import (
     NO_USAGE,
     Outcome,
@@ -14,6 +20,7 @@ from .values import (
     Phase,
     Prompt,
     PromptKey,
+    Proposal,
     PullRequest,
     SessionId,
     Source,
@@ -48,6 +55,7 @@ class Turn:
     work: Work | None = None
     work_refused: str = ""
     pull_request: PullRequest | None = None
+    proposal: Proposal | None = None
     outcome: Outcome | None = None
     reason: str = ""
     ended_at: datetime | None = None
@@ -124,6 +132,9 @@ class Session:
     pull_request: PullRequest | None = None
     usage: Usage = NO_USAGE
     cancelled: SessionCancelled | None = None
+    archived: SessionArchived | None = None
+    raised_microdollars: int = 0
+    """Added to the session's limit by people."""
     last_activity: datetime | None = None
 
     @property
@@ -132,6 +143,11 @@ class Session:
         if self.turns and self.turns[-1].outcome is None:
             return self.turns[-1]
         return None
+
+    @property
+    def ended(self) -> bool:
+        """This generation takes no more prompts."""
+        return self.cancelled is not None or self.archived is not None
 
     @property
     def last_turn(self) -> Turn | None:

@@ -87,6 +87,8 @@ class Prompt:
     context: str = ""
     model: str | None = None
     effort: str | None = None
+    microdollars: int | None = None
+    """What its turn may cost at most, where a person said so; None takes the session's limit."""
 
 
 class Status(StrEnum):
@@ -180,6 +182,14 @@ class PullRequest:
     number: int
     url: str
     draft: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What the agent would have its pull request say."""
+
+    title: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,8 +120,9 @@ def view(session: Session, turn: int | None = None) -> SessionView:
         waiting=tuple(WaitingView(prompt=p.text, author=p.author) for p in s.waiting),
         sandbox=_sandbox_view(s),
         usage=s.usage,
-        turn_microdollars=plan.limits.turn_microdollars,
-        session_microdollars=plan.limits.session_microdollars,
+        turn_microdollars=(shown.prompt.microdollars if shown is not None else None)
+        or plan.limits.turn_microdollars,
+        session_microdollars=plan.limits.session_microdollars + s.raised_microdollars,
         model=(shown.prompt.model if shown is not None else None) or plan.model or "",
         idle_seconds=plan.limits.idle_seconds,
         public=s.opened.public,
@@ -136,6 +137,8 @@ def status_of(s: Session) -> Status:
         if turn.phase is Phase.STARTING:
             return Status.STARTING
         return Status.WORKING
+    if s.archived is not None:
+        return Status.ARCHIVED
     if s.cancelled is not None:
         return Status.CANCELLED
     return Status.QUEUED if s.waiting else Status.IDLE

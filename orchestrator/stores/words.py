@@ -14,6 +14,7 @@ from typing import assert_never
 from orchestrator.session import Session
 from orchestrator.session.events import (
     AgentFinished,
+    BudgetRaised,
     EffectDone,
     EffectFailed,
     EffectIntended,
@@ -25,11 +26,13 @@ from orchestrator.session.events import (
     PromptRefused,
     PullRequestClosed,
     PullRequestOpened,
+    PullRequestProposed,
     ReportsReceived,
     SandboxLaunched,
     SandboxLost,
     SandboxReady,
     SandboxReleased,
+    SessionArchived,
     SessionCancelled,
     SessionOpened,
     TurnEnded,
@@ -111,6 +114,12 @@ def said(event: Event) -> str:
             return "work taken" if event.work is not None else "no work to take"
         case WorkRefused():
             return "work could not be taken"
+        case PullRequestProposed():
+            return "pull request described by the agent"
+        case SessionArchived():
+            return f"archived by {_name(event.by)}"
+        case BudgetRaised():
+            return f"budget raised by {_name(event.by)}"
         case PullRequestOpened():
             return f"pull request {event.pull_request.number} opened"
         case PullRequestClosed():

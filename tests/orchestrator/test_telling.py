@@ -213,7 +213,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
             repo=repo,
             alice=alice,
             stranger=stranger,
-            telling=Telling(Access(github, tmp_path / "repositories.json")),
+            telling=Telling(Access(github, tmp_path / "repositories.json"), app.id),
             clock=clock,
             number=issue.number,
         )
