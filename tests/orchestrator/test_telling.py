@@ -14,6 +14,7 @@ from bot.demo.github import App, EmbeddedGitHub, Fault, Repo
 from bot.demo.github import Person as Someone
 from orchestrator.access import Access
 from orchestrator.github import AppIdentity, Endpoints, GitHub
+from orchestrator.github.repository import Repository
 from orchestrator.secret import Secret
 from orchestrator.session import Session, evolve, initial
 from orchestrator.session.events import (
@@ -58,6 +59,7 @@ class Told:
     alice: Someone
     stranger: Someone
     telling: Telling
+    ours: Repository
     clock: StillClock
     number: int
     head: Head | None = None
@@ -207,13 +209,15 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
             on_secret=lambda text: None,
         )
         clock.advance(MINUTE)
+        access = Access(github, tmp_path / "repositories.json")
         yield Told(
             gh=gh,
             app=app,
             repo=repo,
             alice=alice,
             stranger=stranger,
-            telling=Telling(Access(github, tmp_path / "repositories.json"), app.id),
+            telling=Telling(access, app.id),
+            ours=await access.repository(RepositoryId(repo.id), repo.full_name),
             clock=clock,
             number=issue.number,
         )
@@ -254,13 +258,15 @@ async def test_what_came_after_the_question_is_left_out_and_counted(told: Told) 
     assert "It fails once a day." in text
 
 
-async def test_our_own_comments_are_not_told(told: Told) -> None:
+async def test_our_own_comments_are_not_told_and_a_copied_marker_hides_nothing(told: Told) -> None:
+    marked = "<!-- openinspect:v1 session=x -->"
+    await told.ours.create_comment(told.number, f"Working\n\n{marked}")
+    await told.gh.comment(told.repo, told.number, by=told.stranger, body=f"Psst\n\n{marked}")
     told.later()
     await told.ask("fix it")
-    await told.gh.comment(
-        told.repo, told.number, by=told.alice, body="<!-- openinspect: marker -->\nWorking"
-    )
-    assert "Working" not in await told.text()
+    text = await told.text()
+    assert "Working" not in text
+    assert "Psst" in text
 
 
 async def test_who_cannot_be_asked_about_counts_as_one_who_may_not_write(told: Told) -> None:
