@@ -14,7 +14,7 @@ from bot.demo.github import App, EmbeddedGitHub, Fault, Repo
 from bot.demo.github import Person as Someone
 from orchestrator.access import Access
 from orchestrator.github import AppIdentity, Endpoints, GitHub
-from orchestrator.github.repository import Repository
+from orchestrator.github.repository import Repository as Reached
 from orchestrator.secret import Secret
 from orchestrator.session import Session, evolve, initial
 from orchestrator.session.events import (
@@ -59,7 +59,7 @@ class Told:
     alice: Someone
     stranger: Someone
     telling: Telling
-    ours: Repository
+    ours: Reached
     clock: StillClock
     number: int
     head: Head | None = None
