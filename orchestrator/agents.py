@@ -60,7 +60,7 @@ class Agents:
             return AgentProgram(
                 command=command,
                 env=gateway_environment(),
-                model=model,
+                model=plan.model if plan.agent else model,
                 effort=plan.effort,
                 session=session,
             )

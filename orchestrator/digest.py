@@ -167,7 +167,7 @@ def _warning_step(
     return Step(
         id=f"launch-{launch}/warning-{seq}",
         kind=StepKind.OTHER,
-        status=StepStatus.FAILED,
-        title=clean(f"{report.scope}: {report.message}")[:MAX_TITLE],
+        status=StepStatus.DONE,
+        title=clean(f"Warning ({report.scope}): {report.message}")[:MAX_TITLE],
         at=at,
     )

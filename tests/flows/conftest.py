@@ -21,11 +21,12 @@ from bot import settings as deployment
 from bot.app import Parts, Server
 from bot.demo.github import App, Comment, EmbeddedGitHub, Person, Repo
 from bot.deployment import secrets_of
-from orchestrator.gateway import Upstream
 from orchestrator.outgoing import Outgoing
 from orchestrator.session import Session, SessionId
 from orchestrator.session.values import RepositoryId, session_id
 from sandbox.providers.local import LocalProvider
+
+from .model import Model, serving
 
 HERE = Path(__file__).parent
 SECRET = "an-obviously-fake-webhook-secret"
@@ -53,7 +54,7 @@ class World:
     alice: Person
     bob: Person
     stranger: Person
-    upstreams: tuple[Upstream, ...] = ()
+    model: Model
     extra: dict[str, str] = field(default_factory=dict)
     clock: HurriedClock
     server: Server | None = None
@@ -82,7 +83,7 @@ class World:
         self.server = Server(
             settings,
             Outgoing(secrets_of(settings)),
-            Parts(clock=self.clock, provider=self.provider, upstreams=self.upstreams or None),
+            Parts(clock=self.clock, provider=self.provider, upstreams=[self.model.upstream]),
         )
         await self.server.start()
         self.github.set_webhook(
@@ -130,9 +131,10 @@ class World:
         await self.until(lambda: f"**{word}" in self.status(number), seconds)
         return self.status(number)
 
-    async def settled(self, number: int) -> None:
-        """Everything that is owed to this thread's session has been done."""
+    async def quiet(self) -> None:
+        """Everything that has happened so far has been delivered and decided."""
         assert self.server is not None
+        await self.github.deliver_pending()
         await self.server.intake.idle()
 
 
@@ -154,7 +156,10 @@ async def make_world(
     """
     os.chmod(root, 0o755)  # noqa: PTH101 - sandboxes run as another user
     clock = HurriedClock(rate)
-    async with EmbeddedGitHub(root / "github", clock.now, record=True) as github:
+    async with (
+        EmbeddedGitHub(root / "github", clock.now, record=True) as github,
+        serving() as model,
+    ):
         app = github.create_app(webhook_secret=SECRET)
         alice = github.create_person("alice", name="Alice Liddell")
         bob = github.create_person("bob")
@@ -172,6 +177,7 @@ async def make_world(
             bob=bob,
             stranger=stranger,
             clock=clock,
+            model=model,
         )
         try:
             yield made

@@ -133,7 +133,7 @@ def test_scripts_and_warnings_are_steps_of_the_launch() -> None:
     setup, start, warned = heard.steps
     assert (setup.id, setup.status, setup.tail) == ("launch-3/setup.sh", StepStatus.DONE, "")
     assert (start.status, start.exit_code, start.tail) == (StepStatus.FAILED, None, "stuck")
-    assert (warned.id, warned.title) == ("launch-3/warning-3", "git: no tags")
+    assert (warned.id, warned.title) == ("launch-3/warning-3", "Warning (git): no tags")
 
 
 def test_readiness_failure_and_the_end_are_heard() -> None:
