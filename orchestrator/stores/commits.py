@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pygit2
@@ -29,7 +29,7 @@ from .layout import (
 from .reading import read_session
 from .record import Batch, StateRefused
 from .snapshot import snapshot
-from .trees import edited, folder_at
+from .trees import edited, folder_at, size_at
 from .words import Told, message
 
 Result = int | Conflict | StateRefused
@@ -108,9 +108,7 @@ class Building:
         )
         for session, known in self.staged.items():
             folder = folder_at(self._repository, tree, session_folder(session))
-            self.staged[session] = Known(
-                folder=folder, head=known.head, tail=known.tail, state=known.state
-            )
+            self.staged[session] = replace(known, folder=folder)
 
     def _look(self, session: SessionId) -> Known:
         tree = self._tip.tree
@@ -157,7 +155,17 @@ class Building:
         for segment in segments:
             self._changes[segment_path(session, segment.number)] = segment.data
         self._changes[snapshot_path(session)] = snapshot(state, head).encode("utf-8", "replace")
-        opened_at = state.opened.at.isoformat() if state.opened is not None else ""
-        self._changes[open_path(session)] = f"{opened_at}\n".encode() if is_open(state) else None
+        self._list(session, state, reopened=state.opened is not known.state.opened)
         self.staged[session] = Known(folder=None, head=head, tail=segments[-1], state=state)
         self._told.append(Told(state=state, events=events))
+
+    def _list(self, session: SessionId, state: Session, *, reopened: bool) -> None:
+        """In the index of open sessions or not: it may be large, so it is left alone if right."""
+        path, listed = open_path(session), is_open(state)
+        tree = self._tip.tree
+        was_listed = tree is not None and size_at(self._repository, tree, path) > 0
+        if listed and (reopened or not was_listed):
+            opened_at = state.opened.at.isoformat() if state.opened is not None else ""
+            self._changes[path] = f"{opened_at}\n".encode()
+        elif was_listed and not listed:
+            self._changes[path] = None
