@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bot.commands import demo, lint, serve
+from bot.commands import demo, explain, lint, serve
 from bot.commands.word import Word
 
 WORDS: tuple[Word, ...] = (
     serve.WORD,
     demo.WORD,
+    explain.WORD,
     lint.WORD,
 )
 _EPILOG = """\

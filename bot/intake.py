@@ -168,13 +168,37 @@ class Intake:
 
 
 def _failure(delivery: Delivery, reason: str) -> dict[str, object]:
+    """`url` is the text that it is about, so that people find the failure by its address."""
+    document = _document(delivery)
+    url = _at(_subject(document), "html_url")
     return {
         "v": 1,
         "delivery": delivery.guid,
         "event": delivery.event,
+        "repository": _at(document, "repository", "full_name"),
+        "url": url if isinstance(url, str) else "",
         "outcome": "failed",
         "reason": reason,
     }
+
+
+def _document(delivery: Delivery) -> object:
+    try:
+        return json.loads(delivery.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _subject(document: object) -> object:
+    """What the event is about, as far as it tells."""
+    return next(
+        (
+            found
+            for name in ("comment", "review", "issue", "pull_request")
+            if isinstance(found := _at(document, name), dict)
+        ),
+        None,
+    )
 
 
 def _at(document: object, *path: str) -> object:
@@ -193,14 +217,7 @@ def delivery_of(posted: Posted, document: object) -> Delivery:
     """
     repository = _number(_at(document, "repository", "id"))
     action = _at(document, "action")
-    subject = next(
-        (
-            found
-            for name in ("comment", "review", "issue", "pull_request")
-            if isinstance(found := _at(document, name), dict)
-        ),
-        None,
-    )
+    subject = _subject(document)
     version = _at(subject, "updated_at") or _at(subject, "submitted_at")
     identity = _number(_at(subject, "id"))
     semantic = None
@@ -218,10 +235,7 @@ def delivery_of(posted: Posted, document: object) -> Delivery:
 
 
 def _thread_of(delivery: Delivery) -> _Thread:
-    try:
-        document = json.loads(delivery.body)
-    except (ValueError, RecursionError):
-        document = None
+    document = _document(delivery)
     number = _number(_at(document, "issue", "number")) or _number(
         _at(document, "pull_request", "number")
     )

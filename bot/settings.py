@@ -126,6 +126,11 @@ ALL = (
         name="OPENCODE_BASE_URL", doc="OpenCode Zen's address", default="https://opencode.ai/zen/v1"
     ),
 )
+CLIENT = (
+    _Setting(name="OPENINSPECT_SERVER", doc="the server to ask", default="http://127.0.0.1:8080"),
+    _Setting(name="OPENINSPECT_TOKEN", doc="an API token, from `openinspect tokens create`"),
+)
+"""What `openinspect run` reads, on whatever machine that is."""
 _KNOWN = {setting.name: setting for setting in ALL}
 
 
@@ -147,6 +152,22 @@ def from_environment(file: Path | None) -> Settings:
         if value is not None:
             values[name] = value
     return parse(values)
+
+
+def data_directory(file: Path | None) -> Path:
+    """Where the server keeps its files, for words that need no other setting."""
+    values = _from_file(file) if file is not None else {}
+    name = "OPENINSPECT_DATA"
+    value = (os.environ.get(name) or values.get(name, "")).strip() or _KNOWN[name].default
+    return Path(value).expanduser()
+
+
+def client_from_environment() -> tuple[str, Secret | None]:
+    """Server and token of `openinspect run`; the token is taken out of the environment."""
+    server, token = CLIENT
+    url = os.environ.get(server.name, "").strip() or server.default
+    secret = os.environ.pop(token.name, "").strip()
+    return url, Secret(secret) if secret else None
 
 
 def _is_secret(name: str) -> bool:
