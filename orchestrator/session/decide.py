@@ -24,7 +24,6 @@ from .commands import (
     Command,
     Confirm,
     Fail,
-    Finished,
     Intend,
     NoteHanded,
     NoteLaunched,
@@ -48,27 +47,21 @@ from .commands import (
 from .ending import advance
 from .errors import NoSession
 from .events import (
-    AgentFinished,
     EffectDone,
     EffectFailed,
     EffectIntended,
     Event,
     ModelCallReserved,
     ModelCallSettled,
-    PromptHanded,
     PullRequestClosed,
     PullRequestOpened,
     PullRequestProposed,
-    ReportsReceived,
-    SandboxLaunched,
-    SandboxLost,
-    SandboxReady,
-    SandboxReleased,
     TurnStopRequested,
     WorkRefused,
     WorkTaken,
 )
 from .evolve import evolve
+from .hearing import bereft, handed, launched, lost, ready, receive, released
 from .pending import pending
 from .state import Session, Turn
 from .values import Limits, Phase
@@ -127,17 +120,17 @@ def _decide(s: Session, c: Command) -> Sequence[Event]:
                 return []
             return [EffectFailed(at=c.at, key=c.key, reason=c.reason, retry_at=c.retry_at)]
         case NoteLaunched():
-            return _launched(s, c)
+            return launched(s, c)
         case NoteReady():
-            return _ready(s, c)
+            return ready(s, c)
         case NoteHanded():
-            return _handed(s, c)
+            return handed(s, c)
         case NoteLost():
-            return _lost(s, c.at, c.launch, c.reason)
+            return lost(s, c.at, c.launch, c.reason)
         case NoteReleased():
-            return _released(s, c)
+            return released(s, c)
         case Receive():
-            return _receive(s, c)
+            return receive(s, c)
         case NoteWork():
             if _unsettled(s, c.turn) is None:
                 return []
@@ -182,117 +175,6 @@ def _unsettled(s: Session, turn: int) -> Turn | None:
     return t
 
 
-def _launched(s: Session, c: NoteLaunched) -> list[Event]:
-    if c.launch <= s.launches:
-        return []
-    return [
-        SandboxLaunched(
-            at=c.at,
-            launch=c.launch,
-            sandbox=c.sandbox,
-            workspace_present=c.workspace_present,
-            restored=c.restored,
-            base=c.base,
-            note=c.note,
-            seconds=c.seconds,
-        )
-    ]
-
-
-def _ready(s: Session, c: NoteReady) -> list[Event]:
-    if s.sandbox is None or s.sandbox.launch != c.launch or s.sandbox.ready_at is not None:
-        return []
-    return [
-        SandboxReady(
-            at=c.at,
-            launch=c.launch,
-            agent=c.agent,
-            agent_session=c.agent_session,
-            resumed=c.resumed,
-            seconds=c.seconds,
-        )
-    ]
-
-
-def _handed(s: Session, c: NoteHanded) -> list[Event]:
-    t = s.turn
-    if t is None or t.number != c.turn or t.handed_at is not None:
-        return []
-    if s.sandbox is None or s.sandbox.launch != c.launch:
-        return []
-    return [PromptHanded(at=c.at, turn=c.turn, launch=c.launch)]
-
-
-def _lost(s: Session, at: datetime, launch: int, reason: str) -> list[Event]:
-    if s.sandbox is None or s.sandbox.launch != launch:
-        return []
-    return [SandboxLost(at=at, launch=launch, reason=reason), *_bereft(s, at, reason)]
-
-
-def _released(s: Session, c: NoteReleased) -> list[Event]:
-    released = SandboxReleased(at=c.at, launch=c.launch, snapshot=c.snapshot)
-    if s.sandbox is not None and s.sandbox.launch == c.launch:
-        return [released, *_bereft(s, c.at, "it was let go")]
-    return [released] if any(launch == c.launch for launch, _ in s.unreleased) else []
-
-
-def _bereft(s: Session, at: datetime, reason: str) -> list[Event]:
-    """What the end of its sandbox means for a turn that still needs it."""
-    t = s.turn
-    if t is not None and t.phase in (Phase.RUNNING, Phase.STOPPING):
-        return [
-            AgentFinished(
-                at=at, turn=t.number, reason="error", error=reason, produced=True, summary=t.said
-            )
-        ]
-    if t is not None and t.phase is Phase.FINISHING and not t.work_settled:
-        gone = f"The sandbox was lost before the work could be taken out of it: {reason}"
-        return [WorkRefused(at=at, turn=t.number, reason=gone)]
-    return []
-
-
-def _receive(s: Session, c: Receive) -> list[Event]:
-    sandbox = s.sandbox
-    if sandbox is None or sandbox.launch != c.launch or c.upto <= sandbox.upto:
-        return []
-    t = s.turn
-    mine = t is not None and c.turn == t.number
-    events: list[Event] = [
-        ReportsReceived(
-            at=c.at,
-            launch=c.launch,
-            upto=c.upto,
-            turn=c.turn,
-            steps=c.steps,
-            said=c.said if mine else None,
-            said_message=c.said_message,
-        )
-    ]
-    if c.ready is not None:
-        events.extend(_ready(s, c.ready))
-    if c.failed is not None:
-        events.extend(_lost(s, c.at, c.launch, c.failed))
-    elif c.finished is not None and t is not None and c.finished.turn == t.number:
-        said = t.said if c.said is None else c.said
-        events.extend(_finished(t, c.at, c.finished, said))
-    return events
-
-
-def _finished(t: Turn, at: datetime, end: Finished, said: str) -> list[Event]:
-    if t.phase is Phase.FINISHING:
-        return []
-    return [
-        AgentFinished(
-            at=at,
-            turn=t.number,
-            reason=end.reason,
-            error=end.error,
-            produced=end.produced,
-            summary=said,
-        )
-    ]
-
-
 def _reserve(s: Session, c: ReserveModelCall) -> list[Event]:
     t = s.turn
     if t is None or t.number != c.turn or c.call in t.reserved:
@@ -328,7 +210,7 @@ def _tick(s: Session, at: datetime) -> list[Event]:
     if t.phase is Phase.STOPPING and t.stop is not None:
         if at >= t.stop.at + timedelta(seconds=bounds.stop_grace_seconds):
             reason = f"the agent did not stop within {bounds.stop_grace_seconds:g} s"
-            return _lost(s, at, s.launches, reason) or _bereft(s, at, reason)
+            return lost(s, at, s.launches, reason) or bereft(s, at, reason)
         return []
     sandbox = s.sandbox
     if (
@@ -338,5 +220,5 @@ def _tick(s: Session, at: datetime) -> list[Event]:
         and at >= sandbox.launched_at + timedelta(seconds=bounds.boot_seconds)
     ):
         minutes = bounds.boot_seconds / 60
-        return _lost(s, at, sandbox.launch, f"it was not ready after {minutes:g} min")
+        return lost(s, at, sandbox.launch, f"it was not ready after {minutes:g} min")
     return []

@@ -47,7 +47,7 @@ def owes_pull_request(s: Session, turn: Turn) -> bool:
         and s.opened.plan.pull_request != "none"
         and s.pull_request is None
         and turn.work_settled
-        and any(t.work is not None and t.work.commits > 0 for t in s.turns)
+        and any(t.work is not None and t.work.commits > 0 for t in s.turns[s.shown_turns :])
         and outcome_of(s, turn)[0] is Outcome.SUCCEEDED
         and not s.has_settled(pull_request_key(turn.number))
     )

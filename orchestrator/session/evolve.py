@@ -91,7 +91,8 @@ def _apply(s: Session, event: Event) -> Session:
                 workspace_present=event.workspace_present,
             )
             launches = max(s.launches, event.launch)
-            return replace(s, sandbox=sandbox, launches=launches)
+            base = s.base if event.restored and s.base else event.base
+            return replace(s, sandbox=sandbox, launches=launches, base=base)
         case SandboxReady():
             return _sandbox_ready(s, event)
         case PromptHanded():
@@ -143,17 +144,20 @@ def _apply(s: Session, event: Event) -> Session:
             return _on_turn(s, event.turn, lambda t: replace(t, proposal=event.proposal))
         case PullRequestOpened():
             shown = _on_turn(s, event.turn, lambda t: replace(t, pull_request=event.pull_request))
-            return replace(shown, pull_request=event.pull_request)
+            return replace(shown, pull_request=event.pull_request, merged=False)
         case PullRequestClosed():
             same = s.pull_request is not None and s.pull_request.number == event.number
-            return replace(s, pull_request=None) if same else s
+            if not same:
+                return s
+            ended = tuple(t for t in s.turns if t.outcome is not None)
+            return replace(s, pull_request=None, merged=event.merged, shown_turns=len(ended))
         case TurnEnded():
-            ended = _on_turn(
+            over = _on_turn(
                 s,
                 event.turn,
                 lambda t: replace(t, outcome=event.outcome, reason=event.reason, ended_at=event.at),
             )
-            return replace(ended, last_activity=event.at)
+            return replace(over, last_activity=event.at)
         case SessionCancelled():
             return replace(s, cancelled=event, waiting=())
         case SessionArchived():

@@ -15,6 +15,7 @@ from .events import (
 )
 from .values import (
     NO_USAGE,
+    Home,
     Outcome,
     Person,
     Phase,
@@ -127,9 +128,15 @@ class Session:
     unreleased: tuple[tuple[int, str], ...] = ()
     """(launch, sandbox) lost without being terminated: still to be made sure of."""
     snapshot: str | None = None
+    base: str = ""
+    """Commit at which the workspace began, whatever snapshots it has been through since."""
     agent_session: str = ""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     pull_request: PullRequest | None = None
+    merged: bool = False
+    """The pull request before was merged: what comes next starts from the base branch."""
+    shown_turns: int = 0
+    """Turns whose work a pull request has shown that is closed now."""
     usage: Usage = NO_USAGE
     cancelled: SessionCancelled | None = None
     archived: SessionArchived | None = None
@@ -152,6 +159,20 @@ class Session:
     @property
     def last_turn(self) -> Turn | None:
         return self.turns[-1] if self.turns else None
+
+    @property
+    def branch(self) -> str:
+        """Where work goes: the pull request's head, whatever had to be pushed beside it; before
+        there is one, where the last work is, or the branch that the session opened with."""
+        assert self.opened is not None
+        if self.opened.home is Home.PULL_REQUEST:
+            return self.opened.branch
+        turns = self.turns
+        if self.pull_request is not None:
+            shown = [t.number for t in turns if t.pull_request == self.pull_request]
+            turns = tuple(t for t in turns if t.number <= max(shown, default=0))
+        found = (t.work.branch for t in reversed(turns) if t.work is not None)
+        return next(found, self.opened.branch)
 
     @property
     def reserved_microdollars(self) -> int:
