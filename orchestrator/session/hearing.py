@@ -21,6 +21,7 @@ from .events import (
     SandboxLost,
     SandboxReady,
     SandboxReleased,
+    WorkRefused,
 )
 from .state import Session, Turn
 from .values import Phase
