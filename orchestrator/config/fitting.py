@@ -113,6 +113,9 @@ def _texts(texts: TextList, node: Sequence) -> tuple[str, ...]:
         if not item.value or len(item.value) > texts.longest:
             size = f"entry {number} has {len(item.value):,} characters"
             raise Unfit(item.place, size, f"allowed: from 1 to {texts.longest:,}")
+        if texts.pattern and not re.fullmatch(texts.pattern, item.value):
+            wrong = f"entry {number}, `{_short(item.value)}`, is not {texts.form}"
+            raise Unfit(item.place, wrong, hint)
         found.append(item.value)
     return tuple(found)
 

@@ -40,6 +40,9 @@ class Choice:
 class TextList:
     most: int
     longest: int
+    pattern: str = ""
+    """Each must match as a whole; `form` says it in words."""
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,13 @@ class Key:
 # What git accepts everywhere in a branch name, less the characters that need quoting.
 _REF = r"(?!/)(?!.*(//|\.\.|/\.|\.lock/))[A-Za-z0-9][A-Za-z0-9._/-]*"
 
+_LOGIN = r"[A-Za-z0-9](?:-?[A-Za-z0-9_]){0,38}"
+"""Underscores are in the logins of managed users:
+https://docs.github.com/enterprise-cloud@latest/admin/managing-iam"""
+_SLUG = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+MODEL = r"[A-Za-z0-9][A-Za-z0-9._:@-]*(/[A-Za-z0-9._:@-]+)+"
+EFFORTS = ("default", "none", "minimal", "low", "medium", "high", "xhigh", "max")
+
 KEYS: Final[tuple[Key, ...]] = (
     Key(
         path="agent.command",
@@ -75,7 +85,7 @@ KEYS: Final[tuple[Key, ...]] = (
         path="agent.model",
         type=Text(
             longest=200,
-            pattern=r"[A-Za-z0-9][A-Za-z0-9._:@-]*(/[A-Za-z0-9._:@-]+)+|",
+            pattern=rf"{MODEL}|",
             form="provider/name",
         ),
         default="",
@@ -83,9 +93,7 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key(
         path="agent.effort",
-        type=Choice(
-            options=("default", "none", "minimal", "low", "medium", "high", "xhigh", "max")
-        ),
+        type=Choice(options=EFFORTS),
         default="default",
         doc="How hard the model thinks, where it offers a choice.",
     ),
@@ -99,13 +107,53 @@ KEYS: Final[tuple[Key, ...]] = (
         path="triggers.mention.enabled",
         type=Flag(),
         default=True,
-        doc="Start work when the App is mentioned by someone with write permission.",
+        doc="Start work when the App is mentioned by someone who may ask.",
+    ),
+    Key(
+        path="triggers.mention.permission",
+        type=Choice(options=("write", "maintain", "admin")),
+        default="write",
+        doc="Least permission of whoever asks, in whichever way.",
+    ),
+    Key(
+        path="triggers.mention.users",
+        type=TextList(most=200, longest=40, pattern=_LOGIN, form="a GitHub login without `@`"),
+        default=(),
+        doc="Only these people may ask, and the members of `teams`; empty means everyone with the "
+        "permission.",
+    ),
+    Key(
+        path="triggers.mention.teams",
+        type=TextList(
+            most=20, longest=100, pattern=_SLUG, form="a team's slug, without its organization"
+        ),
+        default=(),
+        doc="Only members of these teams of the repository's organization may ask, and `users`.",
+    ),
+    Key(
+        path="triggers.label.name",
+        type=Text(longest=50, pattern=r"(?:\S(?:.*\S)?)?", form="a label's name"),
+        default="",
+        doc="Adding this label to an issue asks for what the issue says; empty means none does.",
+    ),
+    Key(
+        path="triggers.assign.user",
+        type=Text(longest=40, pattern=rf"(?:{_LOGIN})?", form="a GitHub login without `@`"),
+        default="",
+        doc="Assigning an issue to this account, the App's alias, asks for what the issue says; "
+        "Apps themselves cannot be assigned.",
+    ),
+    Key(
+        path="triggers.refusals",
+        type=Choice(options=("once", "silent")),
+        default="once",
+        doc="Whether people who may not ask are told so: once in a thread, or never.",
     ),
     Key(
         path="triggers.apps",
         type=NumberList(most=50),
         default=(),
-        doc="Ids of GitHub Apps that may ask as people with write permission do.",
+        doc="Ids of GitHub Apps that may ask as people do.",
     ),
     Key(
         path="branch_prefix",
@@ -160,6 +208,12 @@ KEYS: Final[tuple[Key, ...]] = (
         doc="Longest life of one sandbox; the session goes on in another one.",
     ),
     Key(
+        path="sandbox.network",
+        type=Choice(options=("none",)),
+        default="none",
+        doc="What the sandbox reaches; `none` leaves the model and nothing else.",
+    ),
+    Key(
         path="setup_timeout_seconds",
         type=Number(least=1, most=3600, whole=False),
         default=300.0,
@@ -195,6 +249,12 @@ KEYS: Final[tuple[Key, ...]] = (
         default=25.0,
         doc="Most that the model calls of one session may cost, in US dollars.",
     ),
+    Key(
+        path="limits.thread_per_hour",
+        type=Number(least=1, most=1000, whole=True),
+        default=20,
+        doc="Most that is taken in one thread within an hour; `stop` and `cancel` always are.",
+    ),
 )
 
 
@@ -213,6 +273,8 @@ def allowed(type_: Type) -> str:
             return f"a text of at most {type_.longest:,} characters"
         case Choice(options=options):
             return f"one of {', '.join(options)}" if len(options) > 1 else f"`{options[0]}`"
+        case TextList(form=form) if form:
+            return f"a list of at most {type_.most}, each {form}"
         case TextList():
             return f"a list of at most {type_.most} texts"
         case NumberList():

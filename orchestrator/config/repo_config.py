@@ -22,6 +22,14 @@ class Agent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triggers:
     mention_enabled: bool = True
+    permission: str = "write"
+    """`write`, `maintain` or `admin`; of everyone who asks, in whichever way."""
+    users: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    label: str = ""
+    assign: str = ""
+    refusals: str = "once"
+    """`once` or `silent`."""
     apps: tuple[int, ...] = ()
 
 
@@ -32,6 +40,7 @@ class SandboxConfig:
     memory_mib: int = 4096
     idle_minutes: float = 10.0
     lifetime_minutes: float = 120.0
+    network: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +49,7 @@ class LimitsConfig:
     silence_seconds: float = 120.0
     turn_usd: float = 5.0
     session_usd: float = 25.0
+    thread_per_hour: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +85,7 @@ def config_of(
         return cast(float, values.get(path, default))
 
     effort = text("agent.effort", "default")
-    sandbox, limits = DEFAULTS.sandbox, DEFAULTS.limits
+    triggers, sandbox, limits = DEFAULTS.triggers, DEFAULTS.sandbox, DEFAULTS.limits
     return RepoConfig(
         agent=Agent(
             command=cast(tuple[str, ...], values.get("agent.command", ())),
@@ -85,6 +95,12 @@ def config_of(
         ),
         triggers=Triggers(
             mention_enabled=cast(bool, values.get("triggers.mention.enabled", True)),
+            permission=text("triggers.mention.permission", triggers.permission),
+            users=cast(tuple[str, ...], values.get("triggers.mention.users", ())),
+            teams=cast(tuple[str, ...], values.get("triggers.mention.teams", ())),
+            label=text("triggers.label.name", ""),
+            assign=text("triggers.assign.user", ""),
+            refusals=text("triggers.refusals", triggers.refusals),
             apps=cast(tuple[int, ...], values.get("triggers.apps", ())),
         ),
         branch_prefix=text("branch_prefix", DEFAULTS.branch_prefix),
@@ -96,6 +112,7 @@ def config_of(
             memory_mib=int(number("sandbox.memory_mib", sandbox.memory_mib)),
             idle_minutes=number("sandbox.idle_minutes", sandbox.idle_minutes),
             lifetime_minutes=number("sandbox.lifetime_minutes", sandbox.lifetime_minutes),
+            network=text("sandbox.network", sandbox.network),
         ),
         setup_timeout_seconds=number("setup_timeout_seconds", DEFAULTS.setup_timeout_seconds),
         start_timeout_seconds=number("start_timeout_seconds", DEFAULTS.start_timeout_seconds),
@@ -104,6 +121,7 @@ def config_of(
             silence_seconds=number("limits.silence_seconds", limits.silence_seconds),
             turn_usd=number("limits.turn_usd", limits.turn_usd),
             session_usd=number("limits.session_usd", limits.session_usd),
+            thread_per_hour=int(number("limits.thread_per_hour", limits.thread_per_hour)),
         ),
         commit=commit,
         lines=dict(lines),

@@ -72,7 +72,9 @@ def _schema_of(type_: Type) -> Json:
         case Choice():
             return {"type": "string", "enum": list(type_.options)}
         case TextList():
-            item = {"type": "string", "minLength": 1, "maxLength": type_.longest}
+            item: Json = {"type": "string", "minLength": 1, "maxLength": type_.longest}
+            if type_.pattern:
+                item["pattern"] = f"^(?:{type_.pattern})$"
             return {"type": "array", "maxItems": type_.most, "items": item}
         case NumberList():
             ids = {"type": "integer", "minimum": 1}

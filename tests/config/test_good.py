@@ -11,7 +11,14 @@ import jsonschema
 import pytest
 import yaml
 
-from orchestrator.config import DEFAULTS, ConfigProblem, RepoConfig, plan_from, read_config
+from orchestrator.config import (
+    DEFAULTS,
+    ConfigProblem,
+    RepoConfig,
+    effective,
+    plan_from,
+    read_config,
+)
 from orchestrator.config.keys import KEYS, Key
 from orchestrator.config.repo_config import config_of
 from orchestrator.config.schema import (
@@ -58,6 +65,17 @@ def test_every_key_is_read_and_knows_its_line() -> None:
 
 def test_the_defaults_of_the_table_are_those_of_the_values() -> None:
     assert config_of({key.path: key.default for key in KEYS}, lines={}) == DEFAULTS
+
+
+def test_what_holds_is_shown_key_by_key_with_its_line() -> None:
+    """From values to configuration and back again: no key is lost on the way."""
+    config = good(EXAMPLE.read_text())
+    shown = effective(config)
+    assert [one.key for one in shown] == list(KEYS)
+    assert config_of({one.key.path: one.value for one in shown}, lines=config.lines) == config
+    assert {one.key.path: one.line for one in shown} == dict(config.lines)
+    assert [one.value for one in effective(DEFAULTS)] == [key.default for key in KEYS]
+    assert {one.line for one in effective(DEFAULTS)} == {None}
 
 
 def test_the_plan_of_a_session() -> None:
