@@ -54,10 +54,11 @@ def agents_from(settings: Settings) -> Agents:
 
 
 def upstreams_from(settings: Settings) -> Sequence[Upstream]:
+    """An address of the deployment's own may need no key, as a local model does not."""
     return (
-        anthropic(settings.anthropic.key, settings.anthropic.base_url),
-        openai(settings.openai.key, settings.openai.base_url),
-        opencode(settings.opencode.key, settings.opencode.base_url),
+        anthropic(settings.anthropic.key, settings.anthropic.own_address),
+        openai(settings.openai.key, settings.openai.own_address),
+        opencode(settings.opencode.key, settings.opencode.own_address),
     )
 
 

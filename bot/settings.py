@@ -23,10 +23,11 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelUpstream:
-    """Where model calls go. `base_url` set means that prices are the deployment's own affair."""
+    """Where the calls for one provider's models go."""
 
     key: Secret | None
-    base_url: str
+    own_address: str | None
+    """None for the provider's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,13 +280,14 @@ class _Reader:
             self.problem(name, f"must be {first} or {second}")
         return value == second
 
-    def url(self, name: str) -> str:
+    def url(self, name: str, *, plain: bool = False) -> str:
+        """`plain`: http is good enough, since no credential goes there."""
         value = self.text(name).rstrip("/")
         parts = urlsplit(value)
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
             self.problem(name, "must be an https:// address without a user in it")
-        elif parts.scheme == "http" and not local:
+        elif parts.scheme == "http" and not local and not plain:
             self.problem(name, "must be https: over http, keys and tokens could be read on the way")
         return value
 
@@ -328,6 +330,9 @@ class _Reader:
 
     def upstream(self, name: str) -> ModelUpstream:
         key = self.optional(f"{name}_API_KEY")
+        setting = f"{name}_BASE_URL"
+        address = self.url(setting, plain=key is None)
         return ModelUpstream(
-            key=Secret(key) if key else None, base_url=self.url(f"{name}_BASE_URL")
+            key=Secret(key) if key else None,
+            own_address=address if address != _KNOWN[setting].default else None,
         )

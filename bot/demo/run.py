@@ -57,6 +57,7 @@ SAMPLE = Path(__file__).parent / "sample"
 REPOSITORY = "acme/patient"
 DEMO_MODEL = "anthropic/claude-sonnet-4-5"
 MODEL_KEY = "sk-ant-obviously-fake-demo-key-000000"
+LOOK_AROUND = "look around and leave a short note of what you saw"
 TURN_SECONDS = 180.0
 """The longest that the demo waits for one turn."""
 
@@ -71,6 +72,11 @@ class DemoOptions:
     repository: Path | None = None
     model: str | None = None
     prompt: str | None = None
+
+    @property
+    def is_story(self) -> bool:
+        """The sample repository and its two prompts."""
+        return self.repository is None and self.prompt is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +113,14 @@ async def _play(stage: Stage, options: DemoOptions, story: Story) -> int:
     watcher = Watcher(github, stage.server, repository, stage.issue, story)
     watching = asyncio.create_task(watcher.run())
     try:
-        prompt = options.prompt or FIRST_PROMPT
+        prompt = options.prompt or (FIRST_PROMPT if options.is_story else LOOK_AROUND)
         await _ask(stage, story, stage.issue, prompt)
         await _until(watcher, lambda: watcher.turns_ended >= 1, "the first turn ends")
         pulls = github.pulls(repository)
         if not pulls:
             raise DemoFailed(f"the first turn opened no pull request: {watcher.last_reason}")
         number = pulls[0].number
-        if options.prompt is None:
+        if options.is_story:
             await _ask(stage, story, number, FOLLOW_UP)
             await _until(watcher, lambda: watcher.turns_ended >= 2, "the second turn ends")
     finally:
@@ -158,7 +164,7 @@ async def _end(
         story.tell(
             TestsRan(command=command, ok=proof.tests_pass, seconds=proof.seconds, tail=proof.tail)
         )
-    wanted = 2 if options.prompt is None else 1
+    wanted = 2 if options.is_story else 1
     authored = all(person.login in commit.author for commit in proof.commits)
     good = proof.tests_pass and len(proof.commits) >= wanted and authored
     page = f"{github.url}/{repository.full_name}/pull/{number}"
@@ -198,7 +204,12 @@ async def _stage(root: Path, options: DemoOptions, story: Story) -> AsyncIterato
         repository = await github.create_repository(name, source=source)
         github.install(app, [repository])
         github.grant(repository, person, "write")
-        issue = await github.open_issue(repository, by=person, title=ISSUE_TITLE, body=ISSUE_BODY)
+        title, body = (
+            (ISSUE_TITLE, ISSUE_BODY)
+            if options.repository is None
+            else ("Try Open-Inspect here", "")
+        )
+        issue = await github.open_issue(repository, by=person, title=title, body=body)
         settings, upstreams = await _models(stack, root, options, github, app, secret)
         outgoing = Outgoing(secrets_of(settings))
         set_up(

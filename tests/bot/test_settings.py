@@ -93,3 +93,11 @@ def test_a_settings_file_is_read_strictly(tmp_path: Path) -> None:
     assert f"{file}:3: unknown setting GITHUB_APPID" in said
     assert f"{file}:4: not a NAME=value line" in said
     assert f"{file}:5: GITHUB_APP_ID is set twice" in said
+
+
+def test_a_local_model_needs_no_key_and_no_encryption() -> None:
+    settings = parse(GOOD | {"OPENAI_BASE_URL": "http://models.lan:11434/v1"})
+    assert settings.openai.own_address == "http://models.lan:11434/v1"
+    assert settings.anthropic.own_address is None
+    [problem] = problems(OPENAI_BASE_URL="http://models.lan:11434/v1", OPENAI_API_KEY="sk-fake")
+    assert "must be https" in problem
