@@ -57,6 +57,14 @@ class Access:
             raise NotInstalled
         return self.learn(repository, full_name, installation)
 
+    async def named(self, full_name: str) -> Repository:
+        """The repository that has this name now, asked of GitHub. Raises `NotInstalled`."""
+        found = await self._github.repository_named(full_name)
+        if found is None:
+            raise NotInstalled
+        installation, info = found
+        return self.learn(RepositoryId(info.id), info.full_name, installation)
+
     def _open(self, repository: RepositoryId, full_name: str, installation: int) -> Repository:
         opened = self._github.repository(
             installation=installation, repository=repository, full_name=full_name

@@ -30,6 +30,7 @@ from orchestrator.session import Session, view
 from orchestrator.session.commands import NotePullRequest
 from orchestrator.session.effects import (
     STATUS_KEY,
+    Announce,
     CreateStatus,
     FinishCheck,
     OpenPullRequest,
@@ -58,6 +59,7 @@ LABEL_TEXT = "A coding agent is working on this"
 
 Shown = (
     React
+    | Announce
     | CreateStatus
     | ShowFinal
     | SetLabel
@@ -95,6 +97,11 @@ class Showing:
             case React(source=source):
                 await repository.react(_subject(source), "eyes")
                 return ""
+            case Announce(prompt=prompt, key=key):
+                marker = self._marker(s, key)
+                body = self._cleaned(messages.announcement(prompt, marker=marker))
+                thread = prompt.source.thread
+                return await self._comment_once(repository, s, thread, body, marker, again)
             case CreateStatus():
                 body = self.render(s)
                 marker = self._marker(s, STATUS_KEY)
@@ -261,3 +268,5 @@ def _subject(source: Source) -> Subject:
             return OnReviewComment(id=source.id)
         case SourceKind.REVIEW:
             return OnReview(id=source.id)
+        case SourceKind.API:
+            raise EffectImpossible("What was asked through the API is on no page of GitHub.")

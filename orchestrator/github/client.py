@@ -29,11 +29,11 @@ from .fields import Fields
 from .grants import METADATA, Grant, Scope
 from .http import Credentials, Line, Nobody, Observe
 from .limits import Limiter, Pace, Rate
-from .parse import read_words
+from .parse import read_person, read_repository, read_words
 from .place import Known
 from .repository import Repository
 from .tokens import Token, TokenCredentials, Tokens, token_from
-from .values import AppInfo
+from .values import AppInfo, Person, RepositoryInfo
 
 APP = "app"
 MINT = "/app/installations/{installation_id}/access_tokens"
@@ -132,6 +132,33 @@ class GitHub(Deliveries):
                 "/repos/{owner}/{repo}/installation",
                 lambda data: data["id"].whole(),
                 values={"owner": owner, "repo": repo},
+            )
+        except NotFound:
+            return None
+
+    async def repository_named(self, full_name: str) -> tuple[int, RepositoryInfo] | None:
+        """The installation and the repository that has this name now; None where the App is not
+        installed."""
+        installation = await self.installation_of(full_name)
+        if installation is None:
+            return None
+        owner, _, repo = full_name.partition("/")
+        try:
+            info = await self._with_token(installation, None, METADATA).get(
+                "/repos/{owner}/{repo}", read_repository, values={"owner": owner, "repo": repo}
+            )
+        except NotFound:
+            return None
+        return installation, info
+
+    async def account(self, login: str) -> Person | None:
+        """Who has this login now; None where nobody has."""
+        installation = await self._as_app.get(
+            "/app/installations", _usable_installation, query={"per_page": 30}
+        )
+        try:
+            return await self._with_token(installation, None, METADATA).get(
+                "/users/{username}", read_person, values={"username": login}
             )
         except NotFound:
             return None

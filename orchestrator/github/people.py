@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .errors import NotFound
 from .grants import METADATA
-from .parse import read_permission
+from .parse import read_permission, read_person
 from .place import Place
-from .values import NO_PERMISSION, Permission
+from .values import NO_PERMISSION, Permission, Person
 
 
 class People(Place):
@@ -22,3 +22,13 @@ class People(Place):
             )
         except NotFound:
             return NO_PERMISSION
+
+    async def account(self, id: int) -> Person | None:
+        """The account with this number, under its present login; None where it is gone."""
+        try:
+            person = await self._as(METADATA).get(
+                "/user/{account_id}", read_person, values={"account_id": id}
+            )
+        except NotFound:
+            return None
+        return person if person.id == id else None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from .calls import nothing
 from .errors import AlreadyExists, NotFound
-from .grants import READ_THREAD, WRITE_LABELS, WRITE_PULLS, WRITE_THREAD
+from .grants import READ_THREAD, WRITE_ISSUES, WRITE_LABELS, WRITE_PULLS, WRITE_THREAD
 from .parse import read_comment, read_issue
 from .place import Place
 from .values import Comment, Issue, OnIssue, OnIssueComment, OnReview, OnReviewComment, Subject
@@ -26,6 +26,24 @@ class Threads(Place):
             new=self._is_new(f"issue {n}"),
             issue_number=n,
         )
+
+    async def create_issue(self, title: str, body: str) -> Issue:
+        """Raises `UncertainOutcome` where it may be there all the same: look before a second."""
+        issue = await self._write(
+            WRITE_ISSUES,
+            "POST",
+            "/issues",
+            read_issue,
+            body={"title": title, "body": body},
+            creates=True,
+        )
+        self._made(f"issue {issue.number}")
+        return issue
+
+    async def issues_since(self, since: datetime) -> list[Issue]:
+        """All that were opened or changed from then on, pull requests among them."""
+        query = {"state": "all", "since": _stamp(since), "sort": "created", "direction": "asc"}
+        return await self._pages(READ_THREAD, "/issues", read_issue, query=query)
 
     async def comments(self, n: int, *, since: datetime | None = None) -> list[Comment]:
         """All of them, oldest first; with `since`, those written or changed from then on."""

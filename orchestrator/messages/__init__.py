@@ -1,5 +1,6 @@
 """Every sentence people read on GitHub, from values alone."""
 
+from .announced import announcement, opened_for
 from .check import CheckText, check_finished, check_started, conclusion
 from .marker import Marker, find_marker, marker
 from .notices import config_notice, help_words, refusal, reply, status_words
@@ -13,6 +14,7 @@ __all__ = [
     "Links",
     "Marker",
     "Template",
+    "announcement",
     "check_finished",
     "check_started",
     "conclusion",
@@ -20,6 +22,7 @@ __all__ = [
     "find_marker",
     "help_words",
     "marker",
+    "opened_for",
     "pull_request_body",
     "pull_request_title",
     "refusal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .values import Person, PromptKey, Source
+from .values import Person, Prompt, PromptKey, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,15 @@ class React:
 
     key: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Show in the thread what was asked from outside GitHub, and by whom. A comment, found again
+    by its signed marker and our App's id."""
+
+    key: str
+    prompt: Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +136,7 @@ class ReleaseSandbox:
 
 Effect = (
     React
+    | Announce
     | CreateStatus
     | ShowFinal
     | SetLabel

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from .effects import (
     STATUS_KEY,
+    Announce,
     CreateStatus,
     Effect,
     FinishCheck,
@@ -28,8 +29,8 @@ from .effects import (
     release_key,
 )
 from .ending import MAX_LAUNCHES_PER_TURN, owes_pull_request
-from .state import Session, Turn
-from .values import Home, Limits, Outcome, Phase
+from .state import Asked, Session, Turn
+from .values import Home, Limits, Outcome, Phase, SourceKind
 
 
 def pending(session: Session, now: datetime) -> list[Effect]:
@@ -52,7 +53,7 @@ def _may_try(s: Session, key: str, now: datetime) -> bool:
 def _owed(s: Session, now: datetime) -> Iterator[Effect]:
     for asked in s.asked.values():
         if asked.accepted:
-            yield React(key=f"ask/{asked.key}/eyes", source=asked.source)
+            yield from _seen(s, asked)
     if s.turns:
         yield CreateStatus(key=STATUS_KEY)
     for launch, sandbox in s.unreleased:
@@ -74,6 +75,16 @@ def _owed(s: Session, now: datetime) -> Iterator[Effect]:
                 source=asked.source,
                 text=asked.reply,
             )
+
+
+def _seen(s: Session, asked: Asked) -> Iterator[Effect]:
+    """That it was taken shows where it was asked; what was asked elsewhere is shown first."""
+    if asked.source.kind is not SourceKind.API:
+        yield React(key=f"ask/{asked.key}/eyes", source=asked.source)
+        return
+    for prompt in (*s.waiting, *(turn.prompt for turn in s.turns)):
+        if prompt.key == asked.key:
+            yield Announce(key=f"ask/{asked.key}/shown", prompt=prompt)
 
 
 def _running(s: Session, turn: Turn) -> Iterator[Effect]:

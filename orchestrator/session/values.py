@@ -57,6 +57,8 @@ class SourceKind(StrEnum):
     ISSUE_COMMENT = "comment"
     REVIEW_COMMENT = "review-comment"
     REVIEW = "review"
+    API = "api"
+    """Asked from outside GitHub: `id` is the request's, and `url` the thread's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ _KEY_PREFIX = {
     SourceKind.ISSUE_COMMENT: "comment",
     SourceKind.REVIEW_COMMENT: "review-comment",
     SourceKind.REVIEW: "review",
+    SourceKind.API: "api",
 }
 
 
