@@ -8,17 +8,16 @@ from orchestrator.session.values import Home
 from orchestrator.shown import home_number, newest_work
 
 
-def branch_of(s: Session) -> str:
-    """Where work goes: the branch of what was pushed last, else the one the session opened with."""
-    assert s.opened is not None
+def known_head(s: Session) -> str:
+    """What the workspace has: the work that was pushed last, else the commit it began at."""
     work = newest_work(s)
-    return work.branch if work is not None else s.opened.branch
+    return work.head if work is not None else s.base
 
 
-def known_head(s: Session) -> str | None:
-    """The head of the branch as this session left it; None before its first push."""
+def left_at(s: Session) -> tuple[str, ...]:
+    """Branches where the work may be taken up again, best first."""
     work = newest_work(s)
-    return work.head if work is not None else None
+    return (s.branch,) if work is None else tuple(dict.fromkeys((work.branch, s.branch)))
 
 
 def allowed_branches(s: Session) -> AllowedBranches:

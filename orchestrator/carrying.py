@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.branches import allowed_branches, beside, branch_of, known_head
+from orchestrator.branches import allowed_branches, beside, known_head, left_at
 from orchestrator.courier import (
     AlreadyThere,
     CourierRefused,
@@ -20,7 +20,7 @@ from orchestrator.courier import (
 from orchestrator.github.repository import Repository
 from orchestrator.session import Session
 from orchestrator.session.state import Turn
-from orchestrator.session.values import Person, Work
+from orchestrator.session.values import Home, Person, Work
 from orchestrator.settle import EffectImpossible
 from sandbox.commands import GitIdentity
 from sandbox.provider import Link
@@ -38,38 +38,51 @@ class Carrying:
     async def start_commit(self, repository: Repository, s: Session) -> str:
         """Where the work goes on: the session's branch if it is there, else the base branch."""
         assert s.opened is not None
-        branch = branch_of(s)
-        base = s.opened.plan.base_branch
-        tip = await repository.branch_head(branch)
-        name = branch if tip is not None else base
-        commit = tip or await repository.branch_head(base)
+        name = s.opened.plan.base_branch
+        commit = None
+        for branch in left_at(s):
+            commit = await repository.branch_head(branch)
+            if commit is not None:
+                name = branch
+                break
+        if commit is None and s.opened.home is Home.PULL_REQUEST:
+            raise EffectImpossible(
+                f"the branch `{s.branch}` of this pull request is gone. Restore it, or ask in an"
+                " issue."
+            )
+        commit = commit or await repository.branch_head(name)
         if commit is None:
             raise EffectImpossible(
-                f"The branch `{base}` does not exist (`base_branch` in the configuration)."
+                f"the branch `{name}` does not exist (`base_branch` in the configuration)."
             )
         credentials = await repository.git_credentials(write=False)
-        branches = list(dict.fromkeys((name, base)))
+        branches = list(dict.fromkeys((name, s.opened.plan.base_branch)))
         mirror = self._mirrors.of(repository.id)
         await mirror.fetch(credentials, branches=branches, commits=[commit])
         return commit
 
     async def bring_what_moved(self, s: Session, link: Link, repository: Repository) -> str:
-        """Commits that others pushed to the branch since the last turn, brought into the sandbox;
-        a sentence for the agent, or empty where nothing moved."""
-        known = known_head(s)
-        if known is None:
-            return ""
-        branch = branch_of(s)
+        """Commits that the workspace does not have, brought into it: those that others pushed to
+        the branch, or the base branch once the work was merged. A sentence for the agent, or
+        empty where nothing moved."""
+        assert s.opened is not None
+        known, base = known_head(s), s.opened.plan.base_branch
+        branch = base if s.merged else s.branch
         tip = await repository.branch_head(branch)
-        if tip is None or tip == known:
+        if not known or tip is None or tip == known:
             return ""
         mirror = self._mirrors.of(repository.id)
         credentials = await repository.git_credentials(write=False)
         await mirror.fetch(credentials, branches=[branch], commits=[tip])
         await bring(link, mirror, branch=branch, commit=tip, have=known)
+        what = (
+            f"What was done here before has been merged into `{base}`, whose"
+            if s.merged
+            else f"Others have pushed to `{branch}` meanwhile: its"
+        )
         return (
-            f"Others have pushed to `{branch}` meanwhile: its head is now {tip[:12]}, here as"
-            f" `origin/{branch}`. Before anything else run `git rebase origin/{branch}`."
+            f"{what} head is now {tip[:12]}, here as `origin/{branch}`."
+            f" Before anything else run `git rebase origin/{branch}`."
         )
 
     async def take(
@@ -83,8 +96,7 @@ class Carrying:
         """Raises `CourierRefused` in words where the work breaks a rule or cannot be pushed."""
         assert s.opened is not None
         mirror = self._mirrors.of(repository.id)
-        branch = branch_of(s)
-        base = known_head(s) or (s.sandbox.base if s.sandbox is not None else "")
+        branch, base = s.branch, known_head(s)
         if not await mirror.has(base):
             reading = await repository.git_credentials(write=False)
             await mirror.fetch(reading, branches=[s.opened.plan.base_branch], commits=[base])
@@ -101,6 +113,8 @@ class Carrying:
         credentials = await repository.git_credentials(write=True)
         for target in (branch, *beside(s, branch, turn.number)):
             expected = await remote_tip(credentials, target)
+            if target == branch and expected is None and s.opened.home is Home.PULL_REQUEST:
+                continue  # whoever deleted it does not want it back
             outcome = await push(
                 credentials,
                 taken,
@@ -112,8 +126,7 @@ class Carrying:
                 case Pushed() | AlreadyThere():
                     note = taken.note
                     if target != branch:
-                        moved = f"`{branch}` had moved, so this is on `{target}`."
-                        note = f"{note} {moved}".strip()
+                        note = f"{note} `{branch}` had moved, so this is on `{target}`.".strip()
                     return taken.work(branch=target, note=note)
                 case Rejected(reason=reason):
                     raise CourierRefused(reason)

@@ -33,7 +33,6 @@ from orchestrator.sealing import Author
 from orchestrator.session import Session
 from orchestrator.session.state import Turn
 from orchestrator.session.values import Home, SourceKind, parse_session_id
-from orchestrator.shown import newest_work
 from orchestrator.triggers import Asked, PromptText
 
 log = structlog.get_logger()
@@ -82,8 +81,7 @@ class Telling:
             place=_place(frozen),
         )
         told = context(thread, ask)
-        work = newest_work(s)
-        branch = work.branch if work is not None else s.opened.branch
+        branch = s.branch
         if resumed:
             text = follow_up(ask, context=told, branch=branch)
         else:

@@ -10,7 +10,6 @@ import structlog
 from orchestrator.access import Access
 from orchestrator.agents import Agents, NoAgent
 from orchestrator.attend import Attendant, BootPlan
-from orchestrator.branches import branch_of
 from orchestrator.carrying import Carrying, identity_of
 from orchestrator.courier import CourierRefused, Mirrors, send_repository
 from orchestrator.engine import Engine
@@ -223,7 +222,7 @@ class Working:
         plan = s.opened.plan
         boot = Boot(
             mode="snapshot_restore" if box.restored else "fresh",
-            branch=branch_of(s),
+            branch=s.branch,
             commit=box.base,
             pack_follows=not box.workspace_present,
             setup=Script(path=SETUP, timeout_seconds=plan.setup_seconds),
@@ -235,7 +234,7 @@ class Working:
         mirror = self._carrying.mirror(parse_session_id(s.id)[0])
 
         async def send(link: Link) -> None:
-            await send_repository(link, mirror, branch=branch_of(s), commit=box.base)
+            await send_repository(link, mirror, branch=s.branch, commit=box.base)
 
         return BootPlan(boot=boot, send_repository=send)
 

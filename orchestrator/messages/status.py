@@ -227,7 +227,8 @@ def saved_words(view: SessionView, turn: TurnView) -> str:
         return ""
     where = f"{inert.code(work.branch)} ({figures.count(work.commits, 'commit')})"
     pull = view.pull_request
-    shown = f", shown in #{pull.number}" if pull is not None and turn.pull_request is None else ""
+    there = pull is not None and turn.pull_request is None and work.branch == view.branch
+    shown = f", shown in #{pull.number}" if pull is not None and there else ""
     return f"The work is on {where}{shown}."
 
 

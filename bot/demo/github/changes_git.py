@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .changes_issues import edit_thread
 from .changes_pulls import head_moved, merged_by_push
 from .gitstore import ZERO, Commit
 from .hooks import Hooks
@@ -47,9 +48,12 @@ def _move_pull(
     updates: Sequence[RefUpdate],
 ) -> None:
     for update in updates:
+        is_head = found.head_repo is pushed and update.ref == f"refs/heads/{found.head}"
         if update.after == ZERO:
+            if is_head:  # an open pull request cannot be without its branch
+                edit_thread(hooks, repo, found, actor, state="closed")
             continue
-        if found.head_repo is pushed and update.ref == f"refs/heads/{found.head}":
+        if is_head:
             head_moved(hooks, repo, found, actor, update.before, update.after)
         if repo is pushed and update.ref == f"refs/heads/{found.base}":
             found.base_sha = update.after
