@@ -103,6 +103,12 @@ class Attendant:
                 if tries >= len(REATTACH_SECONDS):
                     await self._lost(str(error))
                     return
+            except Exception:  # noqa: BLE001 - an edge: logged whole, tried again, then said
+                log.exception("attendant_broke", session=self._session, sandbox=self._sandbox)
+                self._let_go()
+                if tries >= len(REATTACH_SECONDS):
+                    await self._lost("something broke on our side; the log has it")
+                    return
             log.info("reattach", session=self._session, sandbox=self._sandbox, tries=tries)
             await self._clock.sleep(REATTACH_SECONDS[min(tries, len(REATTACH_SECONDS) - 1)])
             tries += 1
