@@ -103,7 +103,7 @@ class Attendant:
                 if tries >= len(REATTACH_SECONDS):
                     await self._lost(str(error))
                     return
-            except Exception:  # noqa: BLE001 - an edge: logged whole, tried again, then said
+            except Exception:  # an edge: logged whole, tried again, then said
                 log.exception("attendant_broke", session=self._session, sandbox=self._sandbox)
                 self._let_go()
                 if tries >= len(REATTACH_SECONDS):
