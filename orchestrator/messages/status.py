@@ -268,7 +268,8 @@ def _what_next(view: SessionView) -> str:
     if view.waiting:
         return ""
     if view.sandbox is None:
-        return "Reply here with a mention to go on; the sandbox's state is kept."
+        kept = "; the sandbox's state is kept" if view.kept else ""
+        return f"Reply here with a mention to go on{kept}."
     kept = figures.span(view.idle_seconds)
     return (
         "Reply here with a mention to go on; "

@@ -155,10 +155,18 @@ def has_pull_request(s: Session) -> bool:
     return home is Home.PULL_REQUEST or s.pull_request is not None
 
 
+def _checked(s: Session, turn: Turn) -> bool:
+    """A turn that ended before there was a pull request says nothing about its commits."""
+    assert s.opened is not None
+    if s.opened.home is Home.PULL_REQUEST or turn.pull_request is not None:
+        return True
+    return s.pull_request is not None and f"turn/{turn.number}/check" in s.attempts
+
+
 def _after(s: Session, turn: Turn) -> Iterator[Effect]:
     last = turn is s.turns[-1]
     yield ShowFinal(key=f"turn/{turn.number}/final", turn=turn.number)
-    if has_pull_request(s):
+    if _checked(s, turn):
         yield FinishCheck(
             key=f"turn/{turn.number}/check-done",
             turn=turn.number,

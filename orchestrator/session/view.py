@@ -88,6 +88,8 @@ class SessionView:
     idle_seconds: float
     public: bool
     cancelled_by: Person | None
+    kept: bool
+    """A snapshot can bring the sandbox's state back."""
     dropped: int
     """Prompts that a cancel left unanswered."""
 
@@ -127,6 +129,7 @@ def view(session: Session, turn: int | None = None) -> SessionView:
         idle_seconds=plan.limits.idle_seconds,
         public=s.opened.public,
         cancelled_by=s.cancelled.by if s.cancelled is not None else None,
+        kept=s.snapshot is not None,
         dropped=len(s.cancelled.dropped) if s.cancelled is not None else 0,
     )
 

@@ -119,6 +119,7 @@ def working(**changes: Any) -> SessionView:
         idle_seconds=600,
         public=True,
         cancelled_by=None,
+        kept=True,
         dropped=0,
     )  # fmt: skip
     return replace(view, **{k: v for k, v in changes.items() if not k.startswith("turn_")})
