@@ -182,7 +182,6 @@ class HostGit:
             "GIT_SSH_COMMAND": "false",
             "GIT_ALLOW_PROTOCOL": "http:https",
             "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_GRAFT_FILE": "/dev/null",
             "GIT_LITERAL_PATHSPECS": "1",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_CONFIG_COUNT": str(len(config)),

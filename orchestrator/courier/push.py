@@ -65,6 +65,7 @@ async def push(
     branch: str,
     expected: str | None,
     allowed: AllowedBranches,
+    seconds: float = PUSH_SECONDS,
 ) -> PushOutcome:
     """Move `branch` from `expected` (None: it does not exist) to the taken head.
 
@@ -86,7 +87,7 @@ async def push(
             "push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed",
             "--recurse-submodules=no", f"--force-with-lease={ref}:{expected or ''}",
             "--end-of-options", remote.url, f"{head}:{ref}",
-            repository=mirror.path, remote=remote, seconds=PUSH_SECONDS, ok=(0, 1),
+            repository=mirror.path, remote=remote, seconds=seconds, ok=(0, 1),
         )  # fmt: skip
     except GitTimedOut as error:
         return await _look(remote, mirror.git, branch, head, expected, str(error))
@@ -108,11 +109,15 @@ async def _outcome(
         case "=":
             return AlreadyThere(head=head)
         case "!":
-            reason = line.rpartition("\t")[2]
-            if "[rejected]" in reason or "cannot lock ref" in reason or "fetch first" in reason:
-                return Moved(tip=await remote_tip(remote, branch, git=git))
-            said = f"{answer.words}\n{reason}"
-            return Rejected(reason=refusal(said) or f"The push was refused: {_remote_said(said)}")
+            said = "\n".join((answer.words, line.rpartition("\t")[2]))
+            if (refused := refusal(said)) is not None:
+                return Rejected(reason=refused)
+            tip = await remote_tip(remote, branch, git=git)
+            if tip == head:
+                return AlreadyThere(head=head)
+            if tip != expected:
+                return Moved(tip=tip)
+            return Rejected(reason=f"The push was refused: {_remote_said(said)}")
         case _:
             return await _look(remote, git, branch, head, expected, answer.words)
 
