@@ -18,6 +18,7 @@ from contextlib import contextmanager
 import npm
 import python
 import system
+import third_party
 from ground import TOOLS, Problem, say
 
 TYPE_CHECKING = False
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
             for name, packages in sets.items():
                 npm.install(name, packages)
             npm.link_all(sets)
+            if purpose == "test":
+                third_party.fetch()
     except Problem as problem:
         say(f"setup: {problem}")
         return 1

@@ -119,15 +119,22 @@ def lock(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.lock", "requirements-dev.lock", "tools/package-lock.json"]
+    "name",
+    [
+        "requirements.lock",
+        "requirements-dev.lock",
+        "scripts/third-party.lock",
+        "tools/package-lock.json",
+    ],
 )
 def test_locks_name_no_host(name: str) -> None:
     assert "://" not in lock(name)
 
 
 def test_every_pin_has_a_hash() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
-        for entry in re.split(r"\n(?=[a-zA-Z])", lock(name).split("\n", 2)[2]):
+    for name in ("requirements.lock", "requirements-dev.lock", "scripts/third-party.lock"):
+        pins = lock(name)[re.search(r"^[a-z]", lock(name), re.M).start() :]  # type: ignore[union-attr]
+        for entry in re.split(r"\n(?=[a-zA-Z])", pins):
             assert re.match(r"[\w.-]+==\S+", entry), entry
             assert "--hash=sha256:" in entry, entry
     packages: dict[str, Any] = json.loads(lock("tools/package-lock.json"))["packages"]
