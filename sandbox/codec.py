@@ -35,6 +35,7 @@ from .commands import (
     Script,
     Shutdown,
     StopTurn,
+    ToolOffer,
 )
 from .reports import (
     AgentReady,
@@ -60,6 +61,7 @@ MAX_TAIL = 8 << 10
 MAX_NAME = 1 << 10
 MAX_PATHS = 64
 MAX_PLAN = 256
+MAX_TOOLS = 32
 MAX_COMMAND_TEXT = 900 << 10
 """A prompt or a value of the environment; with its message it fits one control message."""
 
@@ -94,6 +96,7 @@ _AGENT = record(
         "session": optional(_NAME),
     },
 )
+_TOOL = record(ToolOffer, {"name": _NAME, "description": _BODY, "schema": _BODY})
 
 _COMMANDS: dict[str, tuple[type[Any], Check]] = {
     "boot": (
@@ -109,6 +112,7 @@ _COMMANDS: dict[str, tuple[type[Any], Check]] = {
                 "start": optional(_SCRIPT),
                 "env": _ENV,
                 "agent": _AGENT,
+                "tools": several(_TOOL, MAX_TOOLS),
             },
         ),
     ),
@@ -206,7 +210,7 @@ def _plain(value: object) -> object:
             return [_plain(item) for item in value]
         case dict():
             return dict(value)
-        case AgentProgram() | GitIdentity() | Script():
+        case AgentProgram() | GitIdentity() | Script() | ToolOffer():
             return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             return value

@@ -50,6 +50,25 @@ class AgentProgram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOffer:
+    """A tool of ours that the agent may call; the host answers it, on a stream of kind `tool`.
+
+    Such a stream's `meta` is `{"tool": name}`. The supervisor writes one JSON object of arguments
+    (at most `MAX_ARGUMENTS` bytes), the host one JSON object `{"text": str, "error": bool}` (at
+    most `MAX_ANSWER`); each closes its direction after that.
+    """
+
+    name: str
+    description: str
+    schema: str
+    """JSON Schema of the arguments, as text: an object."""
+
+
+MAX_ARGUMENTS = 256 << 10
+MAX_ANSWER = 256 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
     """Prepare `/workspace` at `commit` on local branch `branch`, run scripts, start the agent.
 
@@ -65,6 +84,7 @@ class Boot:
     start: Script | None = None
     env: dict[str, str] = field(default_factory=dict)
     agent: AgentProgram
+    tools: tuple[ToolOffer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

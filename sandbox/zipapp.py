@@ -29,7 +29,10 @@ _MODULES = (
     "wire.py",
 )
 _MAIN = b"""import sys
-from sandbox.supervisor.__main__ import main
+if sys.argv[1:2] == ["--mcp"]:
+    from sandbox.supervisor.bridge import main
+else:
+    from sandbox.supervisor.__main__ import main
 sys.exit(main())
 """
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 from ..commands import GATEWAY_PORT
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         orphan_seconds=options.orphan_seconds,
         beat_seconds=options.beat_seconds,
         patience_seconds=options.patience_seconds,
+        program=(sys.executable, "-I", str(Path(sys.argv[0]).absolute())),
     )
     asyncio.run(_serve(settings))
     return 0

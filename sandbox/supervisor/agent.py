@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..commands import AgentProgram
@@ -95,13 +95,13 @@ class AgentProcess:
     def age(self) -> float:
         return time.monotonic() - self._began
 
-    async def open_session(self, session: str | None) -> bool:
+    async def open_session(self, session: str | None, servers: Sequence[JsonObject]) -> bool:
         """Take `session` up again, or begin a new one; True where it was taken up.
 
         What the agent replays while it loads is nobody's turn and is dropped by our caller.
         Raises `AgentFailed`.
         """
-        place: JsonObject = {"cwd": str(self._workspace), "mcpServers": []}
+        place: JsonObject = {"cwd": str(self._workspace), "mcpServers": [*servers]}
         if session is not None and self._can_load:
             with contextlib.suppress(AcpError):
                 answer = await self._ask("session/load", {"sessionId": session, **place})

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 from ..commands import Boot, Command, Prompt, Shutdown, StopTurn
 from ..reports import BootFailed, Report
+from ..streams import Stream
 from ..strict_json import JsonObject
 from .attendant import Attendant
 from .boot import Booter
@@ -20,8 +22,10 @@ from .gateway import Gateway
 from .git import Git
 from .home import Home
 from .journal import Journal
+from .mcp import ToolDoor
 from .memory import Memory
 from .processes import Adopted, become_subreaper, kill_everything
+from .toolcalls import ToolCalls
 from .turns import BootNotReady, Turns
 from .workspace import Workspace
 
@@ -39,6 +43,8 @@ class Settings:
     orphan_seconds: float
     beat_seconds: float
     patience_seconds: float
+    program: tuple[str, ...]
+    """How this very program is started, to which the agent adds what `bridge` needs."""
 
 
 class Supervisor:
@@ -63,11 +69,17 @@ class Supervisor:
         self._attendant = Attendant(
             workspace=settings.workspace, memory=self._memory, report=self._report
         )
+        self._tools = ToolDoor(
+            settings.run_dir / "tools.sock",
+            program=settings.program,
+            calls=ToolCalls(self._open, patience=settings.patience_seconds),
+        )
         self._booter = Booter(
             directory=settings.workspace,
             home=home,
             workspace=workspace,
             attendant=self._attendant,
+            tools=self._tools,
             report=self._report,
         )
         self._turns = Turns(
@@ -99,6 +111,7 @@ class Supervisor:
         """Serve until the end; leaves no process behind."""
         become_subreaper()
         self._port = await self._gateway.listen(self._settings.gateway_port)
+        await self._tools.listen()
         self._recover()
         turns = asyncio.create_task(self._turns.run(), name="turns")
         house = asyncio.create_task(self._keep_house(), name="housekeeping")
@@ -137,6 +150,9 @@ class Supervisor:
 
     def _report(self, report: Report) -> None:
         self._journal.append(report)
+
+    async def _open(self, kind: str, meta: Mapping[str, object], *, patience: float) -> Stream:
+        return await self._door.open(kind, meta, patience=patience)
 
     def _hello(self) -> JsonObject:
         finished = self._memory.now.finished_turn
@@ -201,6 +217,7 @@ class Supervisor:
             async with asyncio.timeout(_AGENT_GRACE_SECONDS + 2):
                 await self._attendant.end(_AGENT_GRACE_SECONDS)
         await self._gateway.close()
+        await self._tools.close()
         await kill_everything(_KILL_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_REPORTS_SECONDS):

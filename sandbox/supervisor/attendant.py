@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..commands import AgentProgram
@@ -33,15 +33,20 @@ class Attendant:
         self._report = report
         self._program: AgentProgram | None = None
         self._env: Mapping[str, str] = {}
+        self._servers: Sequence[JsonObject] = ()
         self._agent: AgentProcess | None = None
         self._first: asyncio.Task[AgentProcess] | None = None
         self._order = asyncio.Lock()
         self._noise: dict[str, int] = {}
         self.on_update: Callable[[JsonObject], None] | None = None
 
-    def configure(self, program: AgentProgram, env: Mapping[str, str]) -> None:
+    def configure(
+        self, program: AgentProgram, env: Mapping[str, str], servers: Sequence[JsonObject]
+    ) -> None:
+        """`servers` are the MCP servers offered to its sessions, as ACP describes them."""
         self._program = program
         self._env = env
+        self._servers = servers
 
     def begin(self) -> None:
         """Start the process already, while the workspace is being prepared."""
@@ -88,7 +93,7 @@ class Attendant:
         agent = await first if first is not None else await self._start()
         assert self._program is not None
         try:
-            resumed = await agent.open_session(wanted)
+            resumed = await agent.open_session(wanted, self._servers)
             for warning in (
                 self._program.model and await agent.choose("model", self._program.model),
                 self._program.effort and await agent.choose("effort", self._program.effort),

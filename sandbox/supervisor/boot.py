@@ -22,6 +22,7 @@ from .attendant import Attendant
 from .clipping import clipped, last_lines
 from .git import GitFailed
 from .home import Home
+from .mcp import ToolDoor
 from .scripts import ScriptRunner
 from .workspace import Workspace
 
@@ -44,12 +45,14 @@ class Booter:
         home: Home,
         workspace: Workspace,
         attendant: Attendant,
+        tools: ToolDoor,
         report: Callable[[Report], None],
     ) -> None:
         self._directory = directory
         self._home = home
         self._workspace = workspace
         self._attendant = attendant
+        self._tools = tools
         self._report = report
         self._scripts = ScriptRunner(directory)
 
@@ -57,7 +60,9 @@ class Booter:
         """Tell the attendant how to start the agent; the environment of scripts."""
         extra = {"OPENINSPECT_BOOT_MODE": boot.mode, "OPENINSPECT_GATEWAY": gateway}
         self._attendant.configure(
-            boot.agent, self._home.env({**boot.env, **boot.agent.env, **extra})
+            boot.agent,
+            self._home.env({**boot.env, **boot.agent.env, **extra}),
+            self._tools.offer(boot.tools),
         )
         return self._home.env({**boot.env, **extra})
 

@@ -2,7 +2,7 @@
 
 Each line of the prompt is one step: `say TEXT`, `write PATH TEXT`, `edit PATH TEXT`, `run COMMAND`,
 `plan A | B`, `wait` (until cancelled), `permission`, `fs`, `many N`, `die CODE`, `stderr TEXT`,
-`mute` (end without a word), `model`, `tools N`.
+`mute` (end without a word), `model`, `tools N`, `servers` (MCP servers it was told of).
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Obliging(acp.Agent):
         self.calls = 0
         self.chosen = {"model": "test/small", "effort": "low"}
         self.choices: list[str] = []
+        self.servers: list[Any] = []
 
     def on_connect(self, conn: Any) -> None:
         self.client = conn
@@ -67,12 +68,18 @@ class Obliging(acp.Agent):
             select("effort", "thought_level", self.chosen["effort"], "low", "high"),
         ]
 
-    async def new_session(self, cwd: str, **_: Any) -> schema.NewSessionResponse:
+    async def new_session(
+        self, cwd: str, mcp_servers: Any = None, **_: Any
+    ) -> schema.NewSessionResponse:
+        self.servers = mcp_servers or []
         name = f"session-{len(list(self.store.iterdir())) + 1}"
         (self.store / name).write_text(cwd)
         return schema.NewSessionResponse(session_id=name, config_options=self.options())
 
-    async def load_session(self, cwd: str, session_id: str, **_: Any) -> schema.LoadSessionResponse:
+    async def load_session(
+        self, cwd: str, session_id: str, mcp_servers: Any = None, **_: Any
+    ) -> schema.LoadSessionResponse:
+        self.servers = mcp_servers or []
         if not (self.store / session_id).exists():
             raise acp.RequestError.resource_not_found(session_id)
         for _ in range(3):
@@ -119,6 +126,10 @@ class Obliging(acp.Agent):
 
     async def do_model(self, session: str, _: str) -> None:
         await self.do_say(session, " ".join(self.choices))
+
+    async def do_servers(self, session: str, _: str) -> None:
+        servers = [server.model_dump(mode="json") for server in self.servers]
+        await self.do_say(session, json.dumps(servers))
 
     async def do_env(self, session: str, _: str) -> None:
         await self.do_say(session, json.dumps(dict(os.environ)))

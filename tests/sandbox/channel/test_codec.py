@@ -19,7 +19,15 @@ from sandbox.codec import (
     report_from_json,
     report_to_json,
 )
-from sandbox.commands import AgentProgram, Boot, Command, GitIdentity, Prompt, Script
+from sandbox.commands import (
+    AgentProgram,
+    Boot,
+    Command,
+    GitIdentity,
+    Prompt,
+    Script,
+    ToolOffer,
+)
 from sandbox.reports import Numbered, Report, ToolCalled, TurnFinished, Warned
 from sandbox.strict_json import BadJson, bytes_from_object, object_from_bytes
 
@@ -47,12 +55,12 @@ def values(shape, name):
 
 
 def simple(hint):
-    if hint in (GitIdentity, Script, AgentProgram):
+    if hint in (GitIdentity, Script, AgentProgram, ToolOffer):
         return st.builds(hint, **{f.name: values(hint, f.name) for f in fields(hint)})
     if typing.get_origin(hint) is dict:
         return st.dictionaries(words, simple(typing.get_args(hint)[1]), max_size=3)
     if typing.get_origin(hint) is tuple:
-        return st.lists(words, max_size=4).map(tuple)
+        return st.lists(simple(typing.get_args(hint)[0]), max_size=4).map(tuple)
     return {
         str: words,
         int: st.integers(0, 2**40),
