@@ -107,6 +107,8 @@ _MESSAGE_FIELDS = frozenset(
         "partial",
     ]
 )
+_CARRIERS = frozenset(["image_url", "video_url", "audio_url", "input_audio", "input_image", "file", "url"])
+"""Some servers go by these, whatever the part's type says."""
 
 
 def checked_chat(body: Json, *, usage_in_stream: bool) -> Checked:
@@ -149,6 +151,8 @@ def _message(message: Json, where: str, inline: Inline) -> Json:
 
 def _part(part: Json, where: str, inline: Inline) -> None:
     kind = kind_of(part, where)
+    if (_CARRIERS - {kind}) & part.keys():
+        raise refuse_kind(kind, where)
     match kind:
         case "text" | "refusal" | "thinking" | "reasoning":
             pass

@@ -65,8 +65,10 @@ def checked_messages(body: Json) -> Checked:
         raise Refused(403, "`service_tier` is not one that the gateway passes on")
     client_tools(clean.get("tools"), "tools", _TOOLS, default="custom")
     _content(clean.get("system"), "system", inline)
-    for index, message in enumerate(objects(clean.get("messages"), "messages")):
+    messages = objects(clean.get("messages"), "messages")
+    for index, message in enumerate(messages):
         _content(message.get("content"), f"messages[{index}].content", inline)
+    clean["messages"] = [{k: m[k] for k in ("role", "content") if k in m} for m in messages]
     return Checked(
         body=clean,
         model=model,

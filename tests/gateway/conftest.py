@@ -19,7 +19,7 @@ async def model() -> AsyncIterator[Model]:
     model = Model()
     app = web.Application(client_max_size=64 << 20)
     app.router.add_route("*", "/{tail:.*}", model.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
