@@ -14,9 +14,10 @@ from orchestrator import messages
 from orchestrator.access import Access
 from orchestrator.config import DEFAULTS
 from orchestrator.engine import Engine
-from orchestrator.github.errors import GitHubError
+from orchestrator.github.errors import GitHubError, UncertainOutcome
 from orchestrator.github.repository import Repository
 from orchestrator.notices import Notices
+from orchestrator.once import LAG_SECONDS
 from orchestrator.opening import Threads, prompt_of
 from orchestrator.ports import Clock
 from orchestrator.repo_config import CurrentConfig, RepoConfigs
@@ -90,7 +91,11 @@ class Asking:
     async def decide(self, delivery: str, event: str, payload: object) -> DecisionRecord:
         """Raises `BadPayload` for what GitHub does not send, `NotYet` where it cannot be asked."""
         told = delivered(event, payload)
-        decision = await self._act(told, await self._decide(told))
+        try:
+            decision = await self._act(told, await self._decide(told))
+        except UncertainOutcome as error:
+            # Only notices are created here: looked for, and said again where they did not arrive.
+            raise NotYet(str(error), LAG_SECONDS) from error
         # Permission and head were asked for and given, so nothing is left to ask.
         assert not isinstance(decision, NeedsPermission | NeedsHead)
         return record(decision, told, delivery=delivery)

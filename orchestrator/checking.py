@@ -7,6 +7,7 @@ from collections.abc import Callable
 from orchestrator import messages
 from orchestrator.github.repository import Repository
 from orchestrator.github.values import CheckOutput
+from orchestrator.once import Once
 from orchestrator.session import Session, view
 from orchestrator.session.effects import FinishCheck
 from orchestrator.shown import pull_number, shown_turn
@@ -17,8 +18,9 @@ CHECK_NAME = "openinspect"
 class Checking:
     """`clean` takes secrets out of what is shown."""
 
-    def __init__(self, clean: Callable[[str], str]) -> None:
+    def __init__(self, clean: Callable[[str], str], once: Once) -> None:
         self._clean = clean
+        self._once = once
 
     async def _head(self, repository: Repository, s: Session) -> str | None:
         number = pull_number(s)
@@ -26,26 +28,48 @@ class Checking:
             return None
         return (await repository.pull(number)).head.sha
 
-    async def start(self, repository: Repository, s: Session, turn: int, *, again: bool) -> str:
+    async def start(
+        self, repository: Repository, s: Session, turn: int, key: str, *, again: bool
+    ) -> str:
         head = await self._head(repository, s)
         if head is None:
             return ""
-        external = f"{s.id}/{turn}"
-        if again:
-            for run in await repository.check_runs(head, CHECK_NAME):
-                if run.external_id == external:
-                    return str(run.id)
         output = self._output(messages.check_started(view(s, turn), shown_turn(s, turn)))
-        run = await repository.create_check_run(
-            name=CHECK_NAME,
-            head_sha=head,
-            external_id=external,
-            status="in_progress",
-            output=output,
-        )
-        return str(run.id)
+        return await self._run(repository, s, turn, head, output, key, again=again)
 
-    async def finish(self, repository: Repository, s: Session, effect: FinishCheck) -> str:
+    async def _run(
+        self,
+        repository: Repository,
+        s: Session,
+        turn: int,
+        head: str,
+        output: CheckOutput,
+        key: str,
+        *,
+        again: bool,
+    ) -> str:
+        """The turn's one run on this commit, in progress."""
+        external = f"{s.id}/{turn}"
+
+        async def find() -> str | None:
+            runs = await repository.check_runs(head, CHECK_NAME)
+            return next((str(run.id) for run in runs if run.external_id == external), None)
+
+        async def make() -> str:
+            run = await repository.create_check_run(
+                name=CHECK_NAME,
+                head_sha=head,
+                external_id=external,
+                status="in_progress",
+                output=output,
+            )
+            return str(run.id)
+
+        return await self._once.create(s, key, again=again, find=find, make=make)
+
+    async def finish(
+        self, repository: Repository, s: Session, effect: FinishCheck, *, again: bool
+    ) -> str:
         """The run that was started is completed; a head that moved gets one of its own, since a
         check belongs to one commit."""
         turn = shown_turn(s, effect.turn)
@@ -58,19 +82,15 @@ class Checking:
         head = await self._head(repository, s)
         if head is None or (effect.check_run and (turn.work is None or turn.work.head != head)):
             return effect.check_run
-        external = f"{s.id}/{effect.turn}"
-        for run in await repository.check_runs(head, CHECK_NAME):
-            if run.external_id == external and run.status == "completed":
-                return str(run.id)
-        run = await repository.create_check_run(
-            name=CHECK_NAME,
-            head_sha=head,
-            external_id=external,
-            status="in_progress",
-            output=output,
+        if effect.check_run:
+            runs = await repository.check_runs(head, CHECK_NAME)
+            if any(str(run.id) == effect.check_run for run in runs):
+                return effect.check_run  # it was begun only after the push
+        run = await self._run(repository, s, effect.turn, head, output, effect.key, again=again)
+        await repository.update_check_run(
+            int(run), status="completed", conclusion=conclusion, output=output
         )
-        await repository.update_check_run(run.id, status="completed", conclusion=conclusion)
-        return str(run.id)
+        return run
 
     def _output(self, text: messages.CheckText) -> CheckOutput:
         return CheckOutput(

@@ -22,6 +22,7 @@ from orchestrator.github.values import (
     Pull,
     Subject,
 )
+from orchestrator.once import Once
 from orchestrator.outgoing import Outgoing
 from orchestrator.ports import Clock
 from orchestrator.publisher import Publisher
@@ -48,7 +49,7 @@ from orchestrator.session.values import (
     SourceKind,
     parse_session_id,
 )
-from orchestrator.settle import EffectImpossible
+from orchestrator.settle import EffectDeferred, EffectImpossible
 from orchestrator.shown import home_number, newest_work, shown_turn, turn_of
 
 log = structlog.get_logger()
@@ -86,7 +87,8 @@ class Showing:
         self._access = access
         self._publisher = publisher
         self._outgoing = outgoing
-        self._checking = Checking(outgoing.clean)
+        self._once = Once(clock)
+        self._checking = Checking(outgoing.clean, self._once)
         self._key = marker_key
         self._clock = clock
 
@@ -100,33 +102,31 @@ class Showing:
             case Announce(prompt=prompt, key=key):
                 marker = self._marker(s, key)
                 body = self._cleaned(messages.announcement(prompt, marker=marker))
-                thread = prompt.source.thread
-                return await self._comment_once(repository, s, thread, body, marker, again)
+                return await self._comment(repository, s, prompt.source.thread, body, key, again)
             case CreateStatus():
-                body = self.render(s)
-                marker = self._marker(s, STATUS_KEY)
-                return await self._comment_once(repository, s, home_number(s), body, marker, again)
+                body, home = self.render(s), home_number(s)
+                return await self._comment(repository, s, home, body, STATUS_KEY, again)
             case ShowFinal():
                 if s.ref(STATUS_KEY) is not None:
                     await self._publisher.show_now(s)
                 return ""
             case SetLabel(working=working):
                 return await self._set_label(repository, s, working=working)
-            case StartCheck(turn=turn):
-                return await self._checking.start(repository, s, turn, again=again)
+            case StartCheck(turn=turn, key=key):
+                return await self._checking.start(repository, s, turn, key, again=again)
             case FinishCheck():
-                return await self._checking.finish(repository, s, effect)
+                return await self._checking.finish(repository, s, effect, again=again)
             case OpenPullRequest(turn=turn):
                 return await self._open_pull_request(repository, s, turn)
             case ReplyResult(turn=turn, key=key):
                 marker = self._marker(s, key)
                 body = messages.result(view(s, turn), shown_turn(s, turn), marker=marker)
                 source = turn_of(s, turn).prompt.source
-                return await self._reply(repository, s, source, self._cleaned(body), marker, again)
+                return await self._reply(repository, s, source, self._cleaned(body), key, again)
             case Reply(source=source, text=text, key=key, to=to):
                 marker = self._marker(s, key)
                 body = messages.reply(text, login=to.login, marker=marker)
-                return await self._reply(repository, s, source, self._cleaned(body), marker, again)
+                return await self._reply(repository, s, source, self._cleaned(body), key, again)
 
     async def repository(self, s: Session) -> Repository:
         assert s.opened is not None
@@ -153,49 +153,46 @@ class Showing:
     def _marker(self, s: Session, key: str) -> str:
         return messages.marker(s.id, key, self._key.reveal().encode())
 
-    async def _comment_once(
-        self,
-        repository: Repository,
-        s: Session,
-        thread: int,
-        body: str,
-        marker: str,
-        again: bool,
+    async def _comment(
+        self, repository: Repository, s: Session, thread: int, body: str, key: str, again: bool
     ) -> str:
-        if again:
-            assert s.opened is not None
-            since = s.opened.at - timedelta(minutes=5)
+        """One comment, whatever happened before; of doubles the oldest stays."""
+        assert s.opened is not None
+        since = s.opened.at - timedelta(minutes=5)
+
+        async def find() -> str | None:
+            marker = self._marker(s, key)
             ours = await repository.find_own_comments(thread, containing=marker, since=since)
             for double in ours[1:]:
                 await repository.delete_comment(double.id)
-            if ours:
-                return str(ours[0].id)
-        created = await repository.create_comment(thread, body)
-        return str(created.id)
+            return str(ours[0].id) if ours else None
+
+        async def make() -> str:
+            return str((await repository.create_comment(thread, body)).id)
+
+        return await self._once.create(s, key, again=again, find=find, make=make)
 
     async def _reply(
-        self,
-        repository: Repository,
-        s: Session,
-        source: Source,
-        body: str,
-        marker: str,
-        again: bool,
+        self, repository: Repository, s: Session, source: Source, body: str, key: str, again: bool
     ) -> str:
         """In the thread where it was asked; a review comment's answer stays in its thread."""
         if source.kind is not SourceKind.REVIEW_COMMENT:
-            return await self._comment_once(repository, s, source.thread, body, marker, again)
-        if again:
-            for comment in await repository.review_comments(source.thread):
-                if marker in comment.body:
-                    return str(comment.id)
-        top = source.in_reply_to or source.id
+            return await self._comment(repository, s, source.thread, body, key, again)
+
+        async def find() -> str | None:
+            marker = self._marker(s, key)
+            found = await repository.review_comments(source.thread)
+            return next((str(c.id) for c in found if marker in c.body), None)
+
+        async def make() -> str:
+            top = source.in_reply_to or source.id
+            return str((await repository.reply_to_review_comment(source.thread, top, body)).id)
+
         try:
-            reply = await repository.reply_to_review_comment(source.thread, top, body)
+            return await self._once.create(s, key, again=again, find=find, make=make)
         except NotFound:
             # The review thread was deleted: the answer still reaches the pull request.
-            return await self._comment_once(repository, s, source.thread, body, marker, again)
-        return str(reply.id)
+            return await self._comment(repository, s, source.thread, body, key, again)
 
     async def _set_label(self, repository: Repository, s: Session, *, working: bool) -> str:
         if working:
@@ -237,7 +234,7 @@ class Showing:
             except AlreadyExists:
                 pull = await self._open_pull(repository, work.branch)
                 if pull is None:
-                    raise
+                    raise EffectDeferred("The pull request is there, but not listed yet.") from None
         opened = PullRequest(number=pull.number, url=pull.html_url, draft=pull.draft)
         await self._engine.tell(
             s.id, NotePullRequest(at=self._clock.now(), turn=number, pull_request=opened)

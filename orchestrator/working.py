@@ -145,7 +145,11 @@ class Working:
         """The prompt is told once per turn number, however often it is sent."""
         turn = _turn(s, effect.turn)
         link = await self._link(s, effect.launch)
-        moved = await self._carrying.bring_what_moved(s, link, await self._repository(s))
+        try:
+            moved = await self._carrying.bring_what_moved(s, link, await self._repository(s))
+        except CourierRefused as refused:
+            log.warning("not_brought", session=s.id, reason=str(refused))
+            moved = ""
         resumed = turn.number > 1 and _remembers(s, effect.launch)
         text = await self._telling.prompt_text(s, turn, moved=moved, resumed=resumed)
         await link.send(

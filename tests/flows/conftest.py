@@ -6,6 +6,7 @@ and the agent is `agent.py` in the test repository, which does what its prompt s
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ from bot.app import Parts, Server
 from bot.demo.github import App, Comment, EmbeddedGitHub, Person, Repo
 from bot.deployment import secrets_of
 from orchestrator.outgoing import Outgoing
-from orchestrator.session import Session, SessionId
+from orchestrator.session import Session, SessionId, pending
 from orchestrator.session.values import RepositoryId, session_id
 from sandbox.providers.local import LocalProvider
 
@@ -130,6 +131,18 @@ class World:
     async def until_status(self, number: int, word: str, seconds: float = 40.0) -> str:
         await self.until(lambda: f"**{word}" in self.status(number), seconds)
         return self.status(number)
+
+    async def at_rest(self, number: int, generation: int = 1, seconds: float = 60.0) -> Session:
+        """No turn runs or waits, and every effect that was tried has come to its end."""
+        async with asyncio.timeout(seconds):
+            while True:
+                s = await self.state(number, generation)
+                idle = s.opened is not None and s.turn is None and not s.waiting
+                if idle and all(a.settled for a in s.attempts.values()):
+                    owed = pending(s, self.clock.now())
+                    if not owed:
+                        return s
+                await asyncio.sleep(0.02)
 
     async def quiet(self) -> None:
         """Everything that has happened so far has been delivered and decided."""
