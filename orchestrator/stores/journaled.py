@@ -243,9 +243,12 @@ class JournaledStore:
                 entry = await self._entry(session)
             except (RecordUnavailable, StateRefused):
                 continue
-            self._unsettled.get(repository, set()).discard(session)
+            version = entry.version
             if not entry.is_open():
-                await self._journal.close_session(session, entry.version)
+                await self._journal.close_session(session, version)
+            now = self._recent.get(session)
+            if now is None or now.version == version:
+                self._unsettled.get(repository, set()).discard(session)
 
 
 def _event(session: SessionId, seq: int, line: str) -> Event:
