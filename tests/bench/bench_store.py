@@ -181,7 +181,7 @@ async def test_pushing(tmp_path: Path, server: GitServer) -> None:
         note = f"{rate / alone:.0f} x, {count / rate * 1000:.0f} ms a push"
         table.add(f"{count} sessions in a push", f"{rate:,.0f}/s", note)
     table.print()
-    assert rate > 20 * alone
+    assert rate > 5 * alone
 
 
 async def test_growth(tmp_path: Path, server: GitServer) -> None:
