@@ -71,6 +71,19 @@ class DeliveryJournal(JournalFile):
 
         return await self._writer.submit(act)
 
+    async def newest_delivery(self) -> datetime | None:
+        """When the last one came that is known; None for an empty journal."""
+        query = "SELECT max(received_at) FROM deliveries"
+        row = await self._read(lambda db: db.execute(query).fetchone())
+        return datetime.fromisoformat(row[0]) if row and row[0] else None
+
+    async def known_deliveries(self, guids: Sequence[str]) -> set[str]:
+        """Those of `guids` that were recorded; at most 500 are asked for at once."""
+        marks = ",".join("?" * len(guids))
+        query = f"SELECT guid FROM deliveries WHERE guid IN ({marks})"  # noqa: S608 - marks only
+        rows = await self._read(lambda db: db.execute(query, list(guids)).fetchall())
+        return {row[0] for row in rows}
+
     async def waiting_deliveries(self, limit: int = 1_000) -> Sequence[Delivery]:
         """Recorded and not decided, oldest first."""
         rows = await self._read(
