@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bot.commands import demo, explain, lint, serve
+from bot.commands import demo, explain, lint, run, serve, tokens
 from bot.commands.word import Word
 
 WORDS: tuple[Word, ...] = (
     serve.WORD,
     demo.WORD,
+    run.WORD,
+    tokens.WORD,
     explain.WORD,
     lint.WORD,
 )
