@@ -1,6 +1,7 @@
-"""Write the stored example of every event that has none yet: run as a script, then read it.
+"""Write a stored example of every event whose present shape has none: run it as a script.
 
-Files that exist are never touched: what was ever stored must read for ever.
+Files that exist are never touched: what was ever stored must read for ever. A field that was
+added makes another file of the same version, `<name>.v1.2.json`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NewType
 
-from orchestrator.codec import STORED, encode
+from orchestrator.codec import STORED, decode, encode
 
 FOLDER = Path(__file__).parent.parent / "stored_events"
 TEXTS = {
@@ -66,13 +67,27 @@ def example(hint: Any, name: str) -> Any:
     raise TypeError(f"no example of {hint}")
 
 
+def files_of(name: str, version: int) -> list[Path]:
+    """Oldest shape first: `name.v1.json`, `name.v1.2.json`, ..."""
+    first = FOLDER / f"{name}.v{version}.json"
+    later = sorted(FOLDER.glob(f"{name}.v{version}.*.json"), key=lambda f: int(f.suffixes[1][1:]))
+    return [first, *later] if first.exists() else []
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, (version, cls) in STORED.items():
-        file = FOLDER / f"{name}.v{version}.json"
-        if not file.exists():
-            file.write_text(encode(example(cls, name)) + "\n")
-            print(f"wrote {file.name}: read it before you commit it")
+        present = files_of(name, version)
+        if present and encode(decode(line_of(present[-1]))) == line_of(present[-1]):
+            continue
+        number = f".{len(present) + 1}" if present else ""
+        file = FOLDER / f"{name}.v{version}{number}.json"
+        file.write_text(encode(example(cls, name)) + "\n")
+        print(f"wrote {file.name}: read it before you commit it")
+
+
+def line_of(file: Path) -> str:
+    return file.read_text().removesuffix("\n")
 
 
 if __name__ == "__main__":
