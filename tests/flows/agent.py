@@ -7,6 +7,7 @@ It lives in the test repository and does what the prompt's own lines say:
     wait               stay silent until it is cancelled
     die                exit at once
     model: <text>      ask the model through the gateway and say what it answered
+    clock              say when this prompt came, in seconds since 1970
 """
 
 import json
@@ -14,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -84,6 +86,7 @@ def ask_model(text):
 
 
 def prompt(identifier, params):
+    came = time.time()
     session = params["sessionId"]
     CANCELLED.clear()
     text = "\n".join(block.get("text", "") for block in params["prompt"])
@@ -98,6 +101,8 @@ def prompt(identifier, params):
             say(session, ask_model(rest))
         elif word == "show-prompt":
             say(session, text)
+        elif word == "clock":
+            say(session, f"{came:.6f}")
         elif word == "wait":
             CANCELLED.wait()
         elif word == "die":
