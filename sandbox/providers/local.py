@@ -23,7 +23,6 @@ from .local_preflight import Problem, look_for_problems
 from .local_registry import Record
 
 _Result = TypeVar("_Result")
-_LISTEN_SECONDS = 20.0
 _WATCH_SECONDS = 1.0
 
 
@@ -143,7 +142,7 @@ class LocalProvider:
         makes any length of path fit.
         """
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + _LISTEN_SECONDS, 0.002
+        deadline, pause = loop.time() + self._options.listen_seconds, 0.002
         while True:
             with _socket(keeper.socket(record.id), keeper.owner) as path:
                 if path is not None:

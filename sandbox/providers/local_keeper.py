@@ -46,6 +46,8 @@ class Options:
     """Warm checkouts kept although nothing uses them."""
     snapshot_seconds: float = 120.0
     """The longest that a sandbox is kept frozen."""
+    listen_seconds: float = 20.0
+    """How long `attach` waits for a supervisor to listen."""
     supervisor: Path | None = None
     """A zipapp to run instead of our own."""
     limits: Limits | None = None

@@ -101,7 +101,13 @@ def sandbox_plan(
 ) -> tuple[list[str], list[tuple[Path, str]]]:
     """Arguments and staged sources of one sandbox; `lower` is given where an overlay is mounted."""
     binds = [(etc, "etc"), (layer, "layer"), (run, "run"), (supervisor, "pyz")]
-    argv = [f"openinspect-sandbox-{sandbox}", *NAMESPACES, "--disable-userns", *ids(_INSIDE_ID)]
+    argv = [
+        f"openinspect-sandbox-{sandbox}",
+        *NAMESPACES,
+        "--disable-userns",
+        "--as-pid-1",
+        *ids(_INSIDE_ID),
+    ]
     argv += [*system_view(stage), "--proc", "/proc", "--dev", "/dev"]
     argv += ["--size", str(shared_memory), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
     for name in _UNREADABLE:

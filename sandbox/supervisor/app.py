@@ -24,7 +24,7 @@ from .home import Home
 from .journal import Journal
 from .mcp import ToolDoor
 from .memory import Memory
-from .processes import Adopted, become_subreaper, kill_everything
+from .processes import Adopted, become_subreaper, close_memory, kill_everything
 from .toolcalls import ToolCalls
 from .turns import BootNotReady, Turns
 from .workspace import Workspace
@@ -110,6 +110,7 @@ class Supervisor:
     async def run(self) -> None:
         """Serve until the end; leaves no process behind."""
         become_subreaper()
+        close_memory()
         self._port = await self._gateway.listen(self._settings.gateway_port)
         await self._tools.listen()
         self._recover()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _LIMIT = 1 << 18
 
@@ -23,6 +24,12 @@ def become_subreaper() -> None:
     """Orphans inside the sandbox come to us (prctl(2)); best effort, pid 1 has them anyway."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def close_memory() -> None:
+    """No other process of our uid may read or trace us (prctl(2)): the agent runs under it too."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class _Watched(asyncio.subprocess.SubprocessStreamProtocol):

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from support.sandboxes import Silence, make_mirror, until
+from support.shell_agent import AGENT
 
 from sandbox.commands import AgentProgram, Boot, BootMode, GitIdentity, Prompt, Shutdown, StopTurn
 from sandbox.provider import (
@@ -42,29 +43,6 @@ from sandbox.spec import (
 
 PATIENCE = 60.0
 ALICE = GitIdentity(name="Alice", email="1+alice@users.noreply.github.com")
-AGENT = """
-import json, subprocess, sys
-def say(**words):
-    print(json.dumps({"jsonrpc": "2.0", **words}), flush=True)
-for line in sys.stdin:
-    asked = json.loads(line)
-    number, method, words = asked.get("id"), asked.get("method"), asked.get("params", {})
-    if method == "initialize":
-        say(id=number, result={"protocolVersion": 1, "agentCapabilities": {}})
-    elif method == "session/new":
-        say(id=number, result={"sessionId": "s"})
-    elif method == "session/prompt":
-        script = "".join(part.get("text", "") for part in words["prompt"])
-        script = script.rpartition("RUN:")[2]
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
-        text = json.dumps([done.returncode, done.stdout, done.stderr])
-        content = {"type": "text", "text": text}
-        update = {"sessionUpdate": "agent_message_chunk", "content": content}
-        say(method="session/update", params={"sessionId": "s", "update": update})
-        say(id=number, result={"stopReason": "end_turn"})
-    elif number is not None:
-        say(id=number, error={"code": -32601, "message": "no such method"})
-"""
 FILES = {"agent.py": AGENT, "README.md": "# Sample\n", "docs/a.md": "a\n", "docs/b.md": "b\n"}
 
 

@@ -6,13 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from support.cell import CANARY, Cell, listening
 from support.sandbox_fixtures import boxes, checkout, listener
-from support.sandboxes import REAL_SUPERVISOR
+from support.sandboxes import REAL_SUPERVISOR, Boxes
 
 from sandbox.providers.local_keeper import Keeper, Options
 from sandbox.spec import Checkout, Program, Resources, SandboxId, SandboxSpec
@@ -106,3 +106,11 @@ def cell(
         holder.stdout.close()
         for path in bait:
             path.unlink()
+
+
+@pytest.fixture
+async def hosts(boxes: Boxes, tmp_path: Path) -> AsyncIterator[Boxes]:
+    """Sandboxes with the real supervisor, and the listener as its child."""
+    real = build_supervisor(tmp_path / "supervisor")
+    boxes.programs = (Program(source=real, target=REAL_SUPERVISOR),)
+    yield boxes

@@ -108,9 +108,9 @@ class Cell:
     facts: dict[str, object]
 
     def attempt(self, body: str, *, within: float = 30.0) -> Outcome:
-        program = _program(body)
+        program = program_of(body)
         said = self._run(["/usr/bin/python3", "-", json.dumps(self.facts)], program, within)
-        return _outcome(said)
+        return outcome_of(said)
 
     def _run(self, argv: list[str], text: str, within: float) -> tuple[int, str, str]:
         with _connected(self.root / "sandboxes" / self.sandbox / "run") as connection:
@@ -127,20 +127,21 @@ def attempt_outside(body: str, facts: dict[str, object]) -> Outcome:
     """The same program on the host: shows that an attempt would succeed where nothing holds it."""
     done = subprocess.run(
         [sys.executable, "-", json.dumps(facts)],
-        input=_program(body),
+        input=program_of(body),
         capture_output=True,
         text=True,
         timeout=60,
     )
-    return _outcome((done.returncode, done.stdout, done.stderr))
+    return outcome_of((done.returncode, done.stdout, done.stderr))
 
 
-def _program(body: str) -> str:
+def program_of(body: str) -> str:
+    """A whole program, to be run with the facts as its argument."""
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
     return _PRELUDE + lines + _ENDING
 
 
-def _outcome(said: tuple[int, str, str]) -> Outcome:
+def outcome_of(said: tuple[int, str, str]) -> Outcome:
     code, out, err = said
     last = out.strip().splitlines()[-1] if out.strip() else ""
     if not last.startswith('{"reached"'):
