@@ -7,6 +7,7 @@ the delivery is decided at the next start.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections import deque
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from orchestrator.session.values import RepositoryId
 from orchestrator.stores.deliveries import Delivery
 from orchestrator.stores.groupwriter import JournalUnavailable
 from orchestrator.stores.journal import Journal
+from orchestrator.stores.record import RecordUnavailable, StateRefused
 from orchestrator.triggers import BadPayload
 
 log = structlog.get_logger()
@@ -121,8 +123,8 @@ class Intake:
         for wait in (*TRIES, None):
             try:
                 record = await self._ask(delivery)
-            except (TryLater, NotYet) as error:
-                if wait is None:
+            except (TryLater, NotYet, RecordUnavailable) as error:
+                if wait is None or _lasts(error):
                     record = _failure(delivery, str(error))
                 else:
                     seconds = self._wait_for(error, wait)
@@ -134,7 +136,7 @@ class Intake:
             except SetupError as error:
                 bound.error("app_not_set_up", reason=str(error))
                 record = _failure(delivery, str(error))
-            except GitHubError as error:
+            except (GitHubError, StateRefused) as error:
                 record = _failure(delivery, str(error))
             except Exception:  # noqa: BLE001 - an edge: logged whole, and the decision says so
                 bound.exception("delivery_broke")
@@ -165,6 +167,12 @@ class Intake:
         if isinstance(error, NotYet):
             return max(wait, error.seconds)
         return wait
+
+
+def _lasts(error: Exception) -> bool:
+    """The state branch cannot be read because GitHub does not let us, not just now."""
+    cause = error.__cause__
+    return isinstance(cause, GitHubError) and not isinstance(cause, TryLater)
 
 
 def _failure(delivery: Delivery, reason: str) -> dict[str, object]:
@@ -222,7 +230,11 @@ def delivery_of(posted: Posted, document: object) -> Delivery:
     identity = _number(_at(subject, "id"))
     semantic = None
     if repository and identity and isinstance(version, str):
-        semantic = f"{repository}/{posted.event}/{action}/{identity}/{version}"
+        said = [_at(subject, "title"), _at(subject, "body")]
+        said += [_at(document, key) for key in ("label", "changes")]
+        # Versions are whole seconds: two edits in one second differ in what they say.
+        content = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        semantic = f"{repository}/{posted.event}/{action}/{identity}/{version}/{content}"
     return Delivery(
         guid=posted.guid,
         semantic=semantic,
