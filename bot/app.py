@@ -179,6 +179,7 @@ class Server:
             engine=self.engine,
             access=self.access,
             configs=configs,
+            decisions=self.journal,
             notices=Notices(
                 marker_key=marker_key,
                 outgoing=self._outgoing,

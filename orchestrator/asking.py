@@ -1,4 +1,4 @@
-"""From one delivery to its decision: was something asked, may it be, and the session told.
+"""From one delivery to its record: decided, and the session told or the person answered.
 
 Everything here may be repeated for the same delivery: what a session was told once it ignores
 the second time, and notices are posted once.
@@ -6,16 +6,15 @@ the second time, and notices are posted once.
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from orchestrator import messages
 from orchestrator.access import Access
-from orchestrator.config import DEFAULTS
+from orchestrator.answering import Answering
 from orchestrator.engine import Engine
 from orchestrator.github.errors import GitHubError, UncertainOutcome
 from orchestrator.github.repository import Repository
+from orchestrator.judging import DecisionLog, Judging
 from orchestrator.notices import Notices
 from orchestrator.once import LAG_SECONDS
 from orchestrator.opening import Threads, prompt_of
@@ -25,37 +24,35 @@ from orchestrator.session import SessionId, view
 from orchestrator.session.commands import (
     AddPrompt,
     AnswerStatus,
+    Archive,
     Cancel,
     Command,
     NotePullRequestClosed,
+    RaiseBudget,
     RefusePrompt,
     Retry,
     Stop,
 )
 from orchestrator.session.errors import NoSession, SessionError
-from orchestrator.session.values import RepositoryId
+from orchestrator.session.values import PromptKey
 from orchestrator.triggers import (
     Accepted,
     Asked,
     BotIdentity,
-    Decision,
+    Decided,
     DecisionRecord,
     Delivered,
     Ignored,
-    NeedsHead,
-    NeedsPermission,
     NotForUs,
-    Permission,
     Refused,
     Rule,
     Word,
     WordName,
     delivered,
     record,
-    trigger,
 )
-from orchestrator.triggers.asked import source_of
-from orchestrator.triggers.delivery import Head, PullRequestClosed
+from orchestrator.triggers.asked import key_of, source_of
+from orchestrator.triggers.delivery import PullRequestClosed, Told
 
 log = structlog.get_logger()
 
@@ -75,6 +72,7 @@ class Asking:
         engine: Engine,
         access: Access,
         configs: RepoConfigs,
+        decisions: DecisionLog,
         notices: Notices,
         bot: BotIdentity,
         threads: Threads,
@@ -82,9 +80,18 @@ class Asking:
     ) -> None:
         self._engine = engine
         self._access = access
-        self._configs = configs
+        self._judging = Judging(
+            access=access,
+            configs=configs,
+            decisions=decisions,
+            bot=bot,
+            threads=threads,
+            clock=clock,
+        )
+        self._answering = Answering(
+            notices=notices, decisions=decisions, configs=configs, name=bot.name
+        )
         self._notices = notices
-        self._bot = bot
         self._threads = threads
         self._clock = clock
 
@@ -92,62 +99,20 @@ class Asking:
         """Raises `BadPayload` for what GitHub does not send, `NotYet` where it cannot be asked."""
         told = delivered(event, payload)
         try:
-            decision = await self._act(told, await self._decide(told))
+            judged = await self._judging.judge(told)
+            if judged.current is not None and _may_ask(judged.decision):
+                await self._tell_problem(told, judged.current)
+            decision = await self._act(told, judged.decision)
         except UncertainOutcome as error:
             # Only notices are created here: looked for, and said again where they did not arrive.
             raise NotYet(str(error), LAG_SECONDS) from error
-        # Permission and head were asked for and given, so nothing is left to ask.
-        assert not isinstance(decision, NeedsPermission | NeedsHead)
         return record(decision, told, delivery=delivery)
 
-    async def _decide(self, told: Delivered | NotForUs) -> Decision:
-        """Free rules first, with the defaults; what costs a call only where it can matter."""
-        first = trigger(told, bot=self._bot, config=DEFAULTS)
-        if isinstance(told, NotForUs) or (
-            isinstance(first, Ignored | Refused) and not _may_be_listed(told, first)
-        ):
-            return first
-        envelope = told.envelope
-        if envelope.installation is None:
-            rules = first.rules
-            reason = "The delivery names no installation of this App."
-            failed = Rule(name="installation", passed=False, detail=reason)
-            return Ignored(rule="installation", reason=reason, rules=(*rules, failed))
-        repository = self._access.learn(
-            envelope.repository.id, envelope.repository.full_name, envelope.installation
-        )
-        login = first.login if isinstance(first, NeedsPermission) else None
-        current, permission = await asyncio.gather(
-            self._configs.current(repository, envelope.repository.default_branch),
-            self._permission(repository, login),
-        )
-        await self._tell_problem(repository, told, current)
-        decision = trigger(told, bot=self._bot, config=current.config, permission=permission)
-        if isinstance(decision, NeedsHead):
-            head = await self._head(repository, decision.number)
-            decision = trigger(
-                told, bot=self._bot, config=current.config, permission=permission, head=head
-            )
-        return decision
+    async def judge(self, told: Delivered) -> Decided:
+        """The decision alone: nobody is told anything."""
+        return (await self._judging.judge(told)).decision
 
-    async def _permission(self, repository: Repository, login: str | None) -> Permission | None:
-        if login is None:
-            return None
-        answer = await repository.permission(login)
-        return Permission(user_id=answer.user_id, push=answer.can_push, role=answer.role)  # type: ignore[arg-type]
-
-    async def _head(self, repository: Repository, number: int) -> Head:
-        pull = await repository.pull(number)
-        return Head(
-            repository=pull.head.repository,
-            repository_name=pull.head.full_name or "",
-            branch=pull.head.ref,
-            commit=pull.head.sha,
-            base_branch=pull.base.ref,
-            base_commit=pull.base.sha,
-        )
-
-    async def _act(self, told: Delivered | NotForUs, decision: Decision) -> Decision:
+    async def _act(self, told: Delivered | NotForUs, decision: Decided) -> Decided:
         match decision:
             case Accepted():
                 return await self._accepted(decision)
@@ -159,15 +124,15 @@ class Asking:
                 pass
         return decision
 
-    async def _accepted(self, decision: Accepted) -> Decision:
+    async def _accepted(self, decision: Accepted) -> Decided:
         asked = decision.asked
-        if asked.ask == Word(name=WordName.HELP):
-            await self._help(asked)
+        repository = self._repository(asked)
+        if await self._answering.answer(asked, repository):
             return decision
         session = await self._threads.session_for(asked)
-        command = await self._command(asked, session)
         try:
-            await self._engine.tell(session, command)
+            session = await self._make_way(asked, session)
+            await self._engine.tell(session, await self._command(asked, session, repository))
         except SessionError as refusal:
             await self._say_refusal(asked, session, refusal)
             failed = Rule(name="session", passed=False, detail=str(refusal))
@@ -179,43 +144,51 @@ class Asking:
             )
         return decision
 
-    async def _help(self, asked: Asked) -> None:
-        await self._notices.say(
-            self._repository(asked),
-            asked.source,
-            f"help/{asked.key}",
-            lambda marker: messages.reply(
-                messages.help_words(self._bot.name), login=asked.author.login, marker=marker
-            ),
-        )
+    async def _make_way(self, asked: Asked, session: SessionId) -> SessionId:
+        """A session runs at the commit that was named for it. For another one of the same fork it
+        is put away, and the next generation begins there."""
+        state = await self._engine.get(session)
+        if not asked.from_fork or state.opened is None or state.opened.start == asked.start:
+            return session
+        if not state.ended and asked.key not in state.asked:
+            away = Archive(
+                at=self._clock.now(),
+                key=PromptKey(f"{asked.key}-before"),
+                by=asked.author,
+                source=asked.source,
+            )
+            await self._engine.tell(session, away)
+        return await self._threads.session_for(asked)
 
     def _repository(self, asked: Asked) -> Repository:
         return self._access.learn(
             asked.repository.id, asked.repository.full_name, asked.installation or 0
         )
 
-    async def _command(self, asked: Asked, session: SessionId) -> Command:
+    async def _command(self, asked: Asked, session: SessionId, repository: Repository) -> Command:
         now = self._clock.now()
         if not isinstance(asked.ask, Word):
-            return AddPrompt(
-                at=now,
-                prompt=prompt_of(asked),
-                opening=await self._threads.opening(asked, session, self._repository(asked)),
-            )
+            opening = await self._threads.opening(asked, session, repository)
+            return AddPrompt(at=now, prompt=prompt_of(asked), opening=opening)
         key, by, source = asked.key, asked.author, asked.source
         match asked.ask.name:
             case WordName.STOP:
                 return Stop(at=now, key=key, by=by, source=source)
             case WordName.CANCEL:
                 return Cancel(at=now, key=key, by=by, source=source)
+            case WordName.ARCHIVE:
+                return Archive(at=now, key=key, by=by, source=source)
             case WordName.RETRY:
                 return Retry(at=now, key=key, by=by, source=source)
+            case WordName.BUDGET:
+                added = asked.ask.microdollars
+                return RaiseBudget(at=now, key=key, by=by, source=source, microdollars=added)
             case WordName.STATUS:
                 state = await self._engine.get(session)
                 text = messages.status_words(view(state), now=now) if state.opened else ""
                 return AnswerStatus(at=now, key=key, by=by, source=source, text=text)
-            case WordName.HELP:
-                raise AssertionError("help is answered without a session")
+            case WordName.HELP | WordName.WHY | WordName.CONFIG:
+                raise AssertionError("answered without a session")
 
     async def _say_refusal(self, asked: Asked, session: SessionId, refusal: SessionError) -> None:
         state = await self._engine.get(session)
@@ -238,38 +211,45 @@ class Asking:
             lambda marker: messages.refusal(str(refusal), login=asked.author.login, marker=marker),
         )
 
-    async def _refused(self, told: Delivered, decision: Refused) -> None:
-        assert not isinstance(told, PullRequestClosed)
+    async def _refused(self, told: Told, decision: Refused) -> None:
         envelope = told.envelope
-        repository = self._access.learn(
-            envelope.repository.id, envelope.repository.full_name, envelope.installation or 0
-        )
-        thread = told.thread.number
-        # People without write access are told once per thread, whoever of them asks how often.
-        key = f"refused/{thread}" if decision.rule == "permission" else f"refused/{told.written.id}"
-        source = source_of(told.written, told.thread)
         await self._notices.say(
-            repository,
-            source,
-            key,
+            self._of(told),
+            source_of(told.written, told.thread),
+            self._refusal_key(told, decision),
             lambda marker: messages.refusal(
                 decision.reason, login=envelope.sender.person.login, marker=marker
             ),
         )
 
-    async def _tell_problem(
-        self, repository: Repository, told: Delivered, current: CurrentConfig
-    ) -> None:
+    def _refusal_key(self, told: Told, decision: Refused) -> str:
+        """People who may not ask are told once per thread, whoever of them asks how often."""
+        thread = told.thread.number
+        match decision.rule:
+            case "permission" | "people":
+                return f"refused/{thread}"
+            case "often":
+                return f"refused/{thread}/often/{self._clock.now():%Y%m%d%H}"
+            case _:
+                return f"refused/{key_of(told)}"
+
+    def _of(self, told: Told) -> Repository:
+        envelope = told.envelope
+        return self._access.learn(
+            envelope.repository.id, envelope.repository.full_name, envelope.installation or 0
+        )
+
+    async def _tell_problem(self, told: Delivered | NotForUs, current: CurrentConfig) -> None:
         """Once per thread and version of the file; the work goes on all the same."""
         problem = current.problem
-        if problem is None or isinstance(told, PullRequestClosed):
+        if problem is None or isinstance(told, NotForUs | PullRequestClosed):
             return
         going_on = "the last good version" if current.config.commit else "the defaults"
         key = f"config/{told.thread.number}/{current.commit}"
         source = source_of(told.written, told.thread)
         try:
             await self._notices.say(
-                repository,
+                self._of(told),
                 source,
                 key,
                 lambda marker: messages.config_notice(
@@ -280,8 +260,7 @@ class Asking:
             log.warning("config_problem_not_told", reason=str(error))
 
     async def _pull_closed(self, told: PullRequestClosed) -> None:
-        repository: RepositoryId = told.envelope.repository.id
-        session = await self._engine.store.session_of_pull(repository, told.number)
+        session = await self._engine.store.session_of_pull(told.envelope.repository.id, told.number)
         if session is not None:
             now = self._clock.now()
             await self._engine.tell(
@@ -289,10 +268,6 @@ class Asking:
             )
 
 
-def _may_be_listed(told: Delivered, first: Ignored | Refused) -> bool:
-    """Another App wrote it, and only the repository's configuration says whether that counts."""
-    return (
-        first.rule == "sender"
-        and not isinstance(told, PullRequestClosed)
-        and told.written.app is not None
-    )
+def _may_ask(decision: Decided) -> bool:
+    """Whoever may not ask does not make us speak of the configuration either."""
+    return any(rule.name == "permission" and rule.passed for rule in decision.rules)

@@ -11,7 +11,7 @@ from orchestrator.github.repository import Repository
 from orchestrator.repo_config import RepoConfigs
 from orchestrator.session import SessionId
 from orchestrator.session.commands import Opening
-from orchestrator.session.values import Home, Prompt, session_id
+from orchestrator.session.values import Home, Prompt, RepositoryId, session_id
 from orchestrator.telling import frozen_context
 from orchestrator.triggers import Asked, Word
 
@@ -44,13 +44,15 @@ class Threads:
         generation = max(1, await store.generation(repository, thread))
         session = session_id(repository, thread, generation=generation)
         state = await self._engine.get(session)
-        if (
-            state.ended
-            and not isinstance(asked.ask, Word)
-            and asked.key not in state.asked
-        ):
+        if state.ended and not isinstance(asked.ask, Word) and asked.key not in state.asked:
             session = session_id(repository, thread, generation=generation + 1)
         return session
+
+    async def approved(self, repository: RepositoryId, thread: int) -> str:
+        """The commit of a fork that the thread's session may run; empty where none was named."""
+        generation = max(1, await self._engine.store.generation(repository, thread))
+        state = await self._engine.get(session_id(repository, thread, generation=generation))
+        return state.opened.start if state.opened is not None and not state.ended else ""
 
     async def opening(self, asked: Asked, session: SessionId, repository: Repository) -> Opening:
         current = await self._configs.current(repository, asked.repository.default_branch)
@@ -60,14 +62,17 @@ class Threads:
             # An agent of the repository's own has a default model of its own.
             model=None if current.config.agent.command else self._deployment.model,
         )
-        if asked.thread.is_pull_request and asked.head is not None:
+        generation = session.rsplit("-", 1)[1]
+        again = f"-{generation}" if generation != "1" else ""
+        if asked.from_fork:
+            # Nothing is ever pushed to a fork, and no branch of ours is called as it likes.
+            home, branch = Home.PULL_REQUEST, f"{plan.branch_prefix}pr-{asked.thread.number}{again}"
+        elif asked.thread.is_pull_request and asked.head is not None:
             home, branch = Home.PULL_REQUEST, asked.head.branch
         else:
             home = Home.ISSUE
-            branch = branch_name(plan.branch_prefix, asked.thread.number, asked.thread.title)
-            generation = session.rsplit("-", 1)[1]
-            if generation != "1":
-                branch = f"{branch}-{generation}"
+            name = branch_name(plan.branch_prefix, asked.thread.number, asked.thread.title)
+            branch = f"{name}{again}"
         return Opening(
             repository=asked.repository.full_name,
             home=home,
@@ -75,6 +80,7 @@ class Threads:
             branch=branch,
             public=not asked.repository.private,
             plan=plan,
+            start=asked.start if asked.from_fork else "",
         )
 
 
@@ -86,6 +92,9 @@ def prompt_of(asked: Asked) -> Prompt:
         text=asked.ask.text,
         source=asked.source,
         context=frozen_context(asked),
+        model=asked.ask.model,
+        effort=asked.ask.effort,
+        app=asked.app,
     )
 
 

@@ -18,6 +18,7 @@ def grant(**permissions: str) -> Grant:
 
 
 METADATA = grant(metadata="read")
+READ_MEMBERS = grant(members="read")
 READ_CODE = grant(contents="read")
 PUSH_CODE = grant(contents="write")
 PUSH_WORKFLOWS = grant(contents="write", workflows="write")
@@ -29,6 +30,7 @@ WRITE_LABELS = grant(issues="write")
 WRITE_ISSUES = grant(issues="write")
 READ_CHECKS = grant(checks="read")
 WRITE_CHECKS = grant(checks="write")
+READ_ACTIONS = grant(actions="read")
 READ_TEMPLATES = grant(contents="read", pull_requests="read")
 
 

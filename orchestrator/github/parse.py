@@ -46,10 +46,23 @@ def read_permission(data: Fields) -> Permission:
     can = user["permissions"]
     if can.absent:
         push, admin = level in ("admin", "write"), level == "admin"
+        maintain = admin
     else:
         push, admin = can["push"].flag(False), can["admin"].flag(False)
+        maintain = can["maintain"].flag(False)
     role = data["role_name"].text("") or level
-    return Permission(user_id=user["id"].whole(), can_push=push, can_admin=admin, role=role)
+    return Permission(
+        user_id=user["id"].whole(),
+        can_push=push,
+        can_maintain=maintain,
+        can_admin=admin,
+        role=role,
+    )
+
+
+def read_membership(data: Fields) -> bool:
+    """An invitation that nobody has accepted is `pending`, and counts for nothing."""
+    return data["state"].text("") == "active"
 
 
 def read_issue(data: Fields) -> Issue:
@@ -111,11 +124,13 @@ def read_review_comment(data: Fields) -> ReviewComment:
 def _side(data: Fields) -> Side:
     repository = data["repo"]
     gone = repository.absent
+    pushed = None if gone or repository["pushed_at"].absent else repository["pushed_at"].moment()
     return Side(
         ref=data["ref"].text(),
         sha=data["sha"].text(),
         repository=None if gone else repository["id"].whole(),
         full_name=None if gone else repository["full_name"].text(),
+        pushed_at=pushed,
     )
 
 

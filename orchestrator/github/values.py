@@ -55,6 +55,7 @@ class Permission:
     can_push: bool
     can_admin: bool
     role: str
+    can_maintain: bool = False
 
 
 NO_PERMISSION = Permission(user_id=None, can_push=False, can_admin=False, role="none")
@@ -121,6 +122,8 @@ class Side:
     sha: str
     repository: int | None
     full_name: str | None
+    pushed_at: datetime | None = None
+    """When anything was last pushed to that repository."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

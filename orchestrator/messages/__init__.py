@@ -2,6 +2,7 @@
 
 from .announced import announcement, opened_for
 from .check import CheckText, check_finished, check_started, conclusion
+from .configuration import config_words
 from .marker import Marker, find_marker, marker
 from .notices import config_notice, help_words, refusal, reply, status_words
 from .pull_request import Template, pull_request_body, pull_request_title
@@ -19,6 +20,7 @@ __all__ = [
     "check_started",
     "conclusion",
     "config_notice",
+    "config_words",
     "find_marker",
     "help_words",
     "marker",

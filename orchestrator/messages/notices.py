@@ -48,10 +48,16 @@ def help_words(name: str) -> str:
     """What `help` answers."""
     rows = [
         (f"`@{name}` and what to do", "starts work, or queues it behind what is running"),
+        ("`model=provider/name`, `effort=high`", "before what to do: for this one turn"),
+        ("`/openinspect run <sha>` and what to do", "works on a fork's head, named by its commit"),
         ("`/openinspect stop`", "ends the running turn; what is queued goes on"),
         ("`/openinspect cancel`", "ends the session and drops the queue"),
+        ("`/openinspect archive`", "puts a session away in which nothing runs"),
         ("`/openinspect retry`", "runs the last prompt again"),
+        ("`/openinspect budget +2`", "adds two dollars, and goes on where they had run out"),
         ("`/openinspect status`", "says what is going on and what it has cost"),
+        ("`/openinspect why`", "says why the last request here was not taken, rule by rule"),
+        ("`/openinspect config`", "says what is configured here, and in which line"),
         ("`/openinspect help`", "says this"),
     ]
     table = "\n".join(["| say | and it |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])

@@ -110,7 +110,7 @@ def pull_request_body(
 def _checked(turn: TurnView) -> str:
     ran = steps.commands_run(turn.steps)
     if not ran:
-        return "No command was run."
+        return "Nothing was run to check it."
     lines = [f"- {inert.code(command, 120)} {ended}" for command, ended in ran[-10:]]
     if len(ran) > 10:
         lines.insert(0, f"- {len(ran) - 10} commands before these")

@@ -40,8 +40,8 @@ def _next(turn: TurnView) -> str:
             return "`/openinspect retry` runs this prompt again."
         case Outcome.OUT_OF_BUDGET:
             return (
-                "`limits.turn_usd` and `limits.session_usd` in `.openinspect/config.yml` set the "
-                "budget of new sessions."
+                "`/openinspect budget +2` goes on from here. New sessions take theirs from "
+                "`limits.turn_usd` and `limits.session_usd` in `.openinspect/config.yml`."
             )
         case _:
             return ""

@@ -33,6 +33,7 @@ def status(view: SessionView, *, now: datetime, marker: str, links: Links | None
     parts: list[str] = [headline(view, now)]
     if turn is not None:
         parts.append(_prompt(turn))
+        parts.append(_named_commit(view))
         parts.append(_running(view, turn, now) if turn.outcome is None else _ended(view, turn))
     parts.append(_waiting(view))
     if turn is not None:
@@ -116,6 +117,16 @@ def outcome_words(outcome: Outcome) -> str:
 def _prompt(turn: TurnView) -> str:
     asked = sentence(turn.prompt, _PROMPT)
     return f"> {asked} — {inert.person(turn.author.login)}"
+
+
+def _named_commit(view: SessionView) -> str:
+    """Of a fork, whose other commits do not run."""
+    if not view.start:
+        return ""
+    return (
+        f"Runs at {inert.code(view.start[:10])} of the fork and at no other commit of it. Its work "
+        f"goes to {inert.code(view.branch)} in this repository, never to the fork."
+    )
 
 
 def _running(view: SessionView, turn: TurnView, now: datetime) -> str:
@@ -248,11 +259,13 @@ def _footer(view: SessionView, links: Links) -> str:
     running = view.turn is not None and view.turn.outcome is None
     parts: list[str] = []
     if running:
-        parts += ["`/openinspect stop`", "`cancel`", "`status`"]
-    elif view.status is not Status.CANCELLED:
-        parts += ["`/openinspect retry`", "`status`"]
-    else:
+        parts += ["`/openinspect stop`", "`cancel`", "`status`", "`why`"]
+    elif view.status in (Status.CANCELLED, Status.ARCHIVED):
         parts.append("`/openinspect help`")
+    elif view.turn is not None and view.turn.outcome is Outcome.OUT_OF_BUDGET:
+        parts += ["`/openinspect budget +2`", "`status`", "`why`"]
+    else:
+        parts += ["`/openinspect retry`", "`status`", "`why`"]
     if links.history:
         parts.append(f"[history]({links.history})")
     if links.live and running:
@@ -263,7 +276,9 @@ def _footer(view: SessionView, links: Links) -> str:
 
 
 def _what_next(view: SessionView) -> str:
-    if view.status in (Status.CANCELLED, Status.ARCHIVED):
+    if view.status is Status.ARCHIVED:
+        return "Put away: a new mention starts the next session."
+    if view.status is Status.CANCELLED:
         return ""
     if view.waiting:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -68,10 +69,9 @@ def _words(group: list[Step], *, live: bool) -> str:
         case StepKind.SEARCH:
             if len(group) > 1:
                 return f"Searched {len(group)} times"
-            return f"{'Searching' if live else 'Searched'} {inert.code(last.title, _TITLE)}"
+            return f"{'Searching' if live else 'Searched'} {_titled(last, 'the files')}"
         case StepKind.RUN:
-            verb = "Running" if live else "Ran"
-            return f"{verb} {inert.code(last.title, _TITLE)}"
+            return f"{'Running' if live else 'Ran'} {_titled(last, 'a command')}"
         case StepKind.SCRIPT:
             return inert.code(last.title, _TITLE)
         case StepKind.OTHER:
@@ -81,8 +81,22 @@ def _words(group: list[Step], *, live: bool) -> str:
 def _things(group: list[Step]) -> str:
     paths = list(dict.fromkeys(path for step in group for path in step.paths))
     if not paths:
-        return inert.code(group[-1].title, _TITLE)
+        return _titled(group[-1], "a file")
     return figures.listed([inert.code(path, 100) for path in paths], 2)
+
+
+_TOOLS = frozenset(
+    {"bash", "edit", "execute", "glob", "grep", "list", "ls", "multiedit", "patch", "read", "run",
+     "search", "shell", "terminal", "write"}
+)  # fmt: skip
+"""Names of tools, which agents send as a call's title until its arguments are known."""
+
+
+def _titled(step: Step, otherwise: str) -> str:
+    title = step.title.strip()
+    if not title or title.lower() in _TOOLS | {str(step.kind)}:
+        return otherwise
+    return inert.code(title, _TITLE)
 
 
 def _after(group: list[Step], now: datetime | None) -> str:
@@ -147,10 +161,13 @@ def _entry(step: Step) -> str:
 
 
 def commands_run(steps: Sequence[Step]) -> list[tuple[str, str]]:
-    """Commands with how they ended, as run: the newest outcome of each, in order."""
+    """Commands with how they ended, as run: the newest outcome of each, in order. What only
+    looked at git or made the commits says nothing of how the work was checked."""
     found: dict[str, str] = {}
     for step in steps:
         if step.kind is not StepKind.RUN or step.status is StepStatus.RUNNING:
+            continue
+        if _only_git(step.title) or step.title.strip().lower() in _TOOLS:
             continue
         if step.exit_code is None:
             ended = "failed" if step.status is StepStatus.FAILED else "ended"
@@ -159,3 +176,33 @@ def commands_run(steps: Sequence[Step]) -> list[tuple[str, str]]:
         found.pop(step.title, None)
         found[step.title] = ended
     return list(found.items())
+
+
+_CHAINED = re.compile(r"&&|\|\||[;|\n]")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_GIT = frozenset(
+    {"add", "branch", "checkout", "commit", "config", "diff", "fetch", "log", "ls-files", "rebase",
+     "restore", "rev-parse", "show", "stash", "status", "switch"}
+)  # fmt: skip
+
+
+def _only_git(command: str) -> bool:
+    """`git add -A && git commit -m "..."`, and nothing else in the same line."""
+    if "git" not in command or "$(" in command or "`" in command:
+        return False
+    parts = [part.split() for part in _CHAINED.split(_QUOTED.sub("", command))]
+    return all(_is_git(words) for words in parts if words)
+
+
+def _is_git(words: list[str]) -> bool:
+    if words[0] == "cd":
+        return len(words) <= 2
+    if words[0] != "git":
+        return False
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-c", "-C"):
+            next(rest, "")
+        elif not word.startswith("-"):
+            return word in _GIT
+    return False

@@ -91,6 +91,8 @@ class Prompt:
     effort: str | None = None
     microdollars: int | None = None
     """What its turn may cost at most, where a person said so; None takes the session's limit."""
+    app: int | None = None
+    """The GitHub App that asked, where it was one."""
 
 
 class Status(StrEnum):

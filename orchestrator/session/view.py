@@ -92,6 +92,8 @@ class SessionView:
     """A snapshot can bring the sandbox's state back."""
     dropped: int
     """Prompts that a cancel left unanswered."""
+    start: str = ""
+    """The commit of a fork that a person named, where nothing else of it may run."""
 
 
 def view(session: Session, turn: int | None = None) -> SessionView:
@@ -131,6 +133,7 @@ def view(session: Session, turn: int | None = None) -> SessionView:
         cancelled_by=s.cancelled.by if s.cancelled is not None else None,
         kept=s.snapshot is not None,
         dropped=len(s.cancelled.dropped) if s.cancelled is not None else 0,
+        start=s.opened.start,
     )
 
 

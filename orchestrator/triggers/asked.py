@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from orchestrator.session.values import Person, PromptKey, Source, SourceKind
 
-from .delivery import Head, Place, Repository, Thread, Written
+from .delivery import (
+    Head,
+    IssueAssigned,
+    IssueLabeled,
+    Place,
+    Repository,
+    Thread,
+    Told,
+    Written,
+)
 from .words import PromptText, Word
 
 _KEY_PREFIX = {
@@ -33,13 +42,29 @@ class Asked:
     thread: Thread
     head: Head | None
     """Of the pull request; None on an issue, and for a word that runs nothing."""
+    start: str = ""
+    """The commit that a person named, and nothing else is to run; else the branch decides."""
+    app: int | None = None
+    """The listed App that asks; None where a person does."""
     place: Place | None
     """The lines, for a review comment."""
 
+    @property
+    def from_fork(self) -> bool:
+        return self.head is not None and self.head.repository != self.repository.id
 
-def key_of(written: Written) -> PromptKey:
-    """One source object is one prompt: an edit that adds a mention has the same key."""
-    return PromptKey(f"{_KEY_PREFIX[written.kind]}-{written.id}")
+
+def key_of(told: Told) -> PromptKey:
+    """One source object is one prompt: an edit that adds a mention has the same key. A label or
+    an assignment is one each time."""
+    written = told.written
+    match told:
+        case IssueLabeled():
+            return PromptKey(f"label-{written.id}-{int(written.updated_at.timestamp())}")
+        case IssueAssigned():
+            return PromptKey(f"assign-{written.id}-{int(written.updated_at.timestamp())}")
+        case _:
+            return PromptKey(f"{_KEY_PREFIX[written.kind]}-{written.id}")
 
 
 def source_of(written: Written, thread: Thread) -> Source:

@@ -45,6 +45,9 @@ class Head:
     commit: str
     base_branch: str
     base_commit: str
+    pushed_at: datetime | None = None
+    """When anything was last pushed to the head's repository: by GitHub's clock, unlike a
+    commit's own date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,24 @@ class IssueEdited:
     thread: Thread
     written: Written
     before: Before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueLabeled:
+    """`written` is the issue as it stood then, whoever wrote it."""
+
+    envelope: Envelope
+    thread: Thread
+    written: Written
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueAssigned:
+    envelope: Envelope
+    thread: Thread
+    written: Written
+    assignee: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +203,19 @@ class ReviewCommentEdited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """Asked from outside GitHub, through the API: `written` is the prompt, whatever it says."""
+
+    envelope: Envelope
+    thread: Thread
+    written: Written
+    token: str
+    """What the token is called."""
+    model: str | None
+    effort: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotForUs:
     """A well-formed delivery that asks for nothing; `reason` says why, `envelope` if it has one."""
 
@@ -193,7 +227,9 @@ class NotForUs:
 
 Created = IssueOpened | PullRequestOpened | CommentCreated | ReviewSubmitted | ReviewCommentCreated
 Edited = IssueEdited | PullRequestEdited | CommentEdited | ReviewEdited | ReviewCommentEdited
-Delivered = Created | Edited | PullRequestClosed
+Marked = IssueLabeled | IssueAssigned
+Told = Created | Edited | Marked | Requested
+Delivered = Told | PullRequestClosed
 
 
 class BadPayload(Exception):

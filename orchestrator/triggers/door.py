@@ -15,7 +15,9 @@ from .delivery import (
     Delivered,
     Envelope,
     Head,
+    IssueAssigned,
     IssueEdited,
+    IssueLabeled,
     IssueOpened,
     NotForUs,
     Place,
@@ -52,6 +54,22 @@ def delivered(event: str, document: object) -> Delivered | NotForUs:
     match event, envelope.action:
         case "issues", "opened" | "edited":
             return _issue(payload, envelope)
+        case "issues", "labeled" if payload.has("label"):
+            issue = payload.object("issue")
+            return IssueLabeled(
+                envelope=envelope,
+                thread=_thread_of_issue(issue),
+                written=_written(SourceKind.ISSUE, issue),
+                label=payload.object("label").text("name"),
+            )
+        case "issues", "assigned" if payload.has("assignee"):
+            issue = payload.object("issue")
+            return IssueAssigned(
+                envelope=envelope,
+                thread=_thread_of_issue(issue),
+                written=_written(SourceKind.ISSUE, issue),
+                assignee=payload.object("assignee").text("login"),
+            )
         case "issue_comment", "created" | "edited":
             return _comment(payload, envelope)
         case "pull_request", "opened" | "edited":
@@ -141,6 +159,7 @@ def _thread_of_pull(pull: Payload) -> Thread:
             commit=head.text("sha"),
             base_branch=base.text("ref"),
             base_commit=base.text("sha"),
+            pushed_at=source.time("pushed_at") if source and source.has("pushed_at") else None,
         ),
     )
 

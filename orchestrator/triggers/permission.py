@@ -17,6 +17,18 @@ class Permission:
     user_id: UserId | None
     push: bool
     role: str
+    maintain: bool = False
+    admin: bool = False
+
+    def reaches(self, level: str) -> bool:
+        """`write`, `maintain` or `admin`; by capability, whatever the role is called."""
+        match level:
+            case "admin":
+                return self.push and self.admin
+            case "maintain":
+                return self.push and (self.maintain or self.admin)
+            case _:
+                return self.push
 
 
 NO_PERMISSION = Permission(user_id=None, push=False, role="none")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.config import CONFIG_PATH, RepoConfig
+
 from .delivery import Actor, Head, Repository
 from .markdown import Directives
 from .permission import Permission
@@ -58,11 +60,17 @@ def edited_by_another(who: Actor) -> str:
     )
 
 
+def requested(token: str) -> str:
+    return f"with the API token `{token}`"
+
+
 def text(ask: PromptText | Word) -> str:
     if isinstance(ask, Word):
         return f"the word `{ask.name}`"
     hidden = f"; {ask.hidden:,} hidden characters taken out" if ask.hidden else ""
-    return f"a prompt of {len(ask.text):,} characters{hidden}"
+    model = f", for `{ask.model}`" if ask.model else ""
+    effort = f", effort {ask.effort}" if ask.effort else ""
+    return f"a prompt of {len(ask.text):,} characters{model}{effort}{hidden}"
 
 
 def listed_app(app: int) -> str:
@@ -76,24 +84,127 @@ def other_account(who: Actor) -> str:
     )
 
 
-def no_write(who: Actor, permission: Permission, repository: Repository) -> str:
+def not_enough(
+    who: Actor, permission: Permission, needed: str, repository: Repository, line: int | None
+) -> str:
     has = "no" if permission.role in ("none", "") else permission.role
+    where = (
+        f" (rule `triggers.mention.permission`, {CONFIG_PATH} line {line})"
+        if line is not None
+        else ""
+    )
     return (
         f"`{who.person.login}` has {has} access to {repository.full_name}; "
-        "write is needed to start work"
+        f"{needed} is needed to start work{where}"
     )
 
 
-def may_write(permission: Permission) -> str:
-    return f"{permission.role or 'write'} access, which may push"
+def enough(permission: Permission, needed: str) -> str:
+    return f"{permission.role or 'write'} access, and {needed} is needed"
 
 
-def fork(head: Head, repository: Repository) -> str:
-    source = head.repository_name or "a deleted fork"
+def among(who: Actor) -> str:
+    return f"`{who.person.login}` is among `triggers.mention.users`"
+
+
+def in_team(who: Actor) -> str:
+    return f"`{who.person.login}` is in a team of `triggers.mention.teams`"
+
+
+def not_among(who: Actor, config: RepoConfig) -> str:
+    keys = [
+        f"`{key}` ({CONFIG_PATH} line {config.lines[key]})" if key in config.lines else f"`{key}`"
+        for key, listed in (
+            ("triggers.mention.users", config.triggers.users),
+            ("triggers.mention.teams", config.triggers.teams),
+        )
+        if listed
+    ]
     return (
-        f"this pull request's commits are in {source}, not in {repository.full_name}; "
-        "commits of a fork are not run. Push the branch to this repository to work on it"
+        f"only certain people may start work here, and `{who.person.login}` is not among them: "
+        f"{' and '.join(keys)}"
     )
+
+
+MEMBERS_UNSEEN = (
+    "Who is in a team cannot be seen: the App has no permission `members: read` in the organization"
+)
+
+
+def too_often(most: int) -> str:
+    return (
+        f"{most} requests were taken in this thread within the last hour, which is the most "
+        "(`limits.thread_per_hour`). Ask again later; `stop` and `cancel` are always taken"
+    )
+
+
+def not_too_often(lately: int, most: int) -> str:
+    return f"{lately} of {most} within the last hour"
+
+
+CLOSED_ISSUE = "the issue is closed; a comment with a mention asks even there"
+TEXT_ASKS_BY_ITSELF = "the issue's own text asks already, and is asked by the same person"
+NO_HEAD_HERE = (
+    "`run` is for pull requests, whose head it names. To work on an issue, say what to do"
+)
+APPS_NAME_NO_FORK = "only a person can say that commits of a fork may run"
+FORK_IS_GONE = (
+    "the fork of this pull request is gone, so nobody can tell when its commits came. Push them "
+    "to a branch of this repository to work on them"
+)
+
+
+def other_mark(rule: str, mark: str, wanted: str) -> str:
+    if not wanted:
+        return f"no {rule} asks for anything here"
+    return f"the {rule} is `{_plain(mark)}`, and `{_plain(wanted)}` asks"
+
+
+def marked(rule: str, mark: str) -> str:
+    return f"the {rule} is `{_plain(mark)}`, which asks for what the issue says"
+
+
+def _plain(mark: str) -> str:
+    return "".join(c for c in mark if c.isprintable() and c != "`")[:60]
+
+
+def fork(head: Head, repository: Repository, *, approved: str, name: str) -> str:
+    source = head.repository_name or "a deleted fork"
+    short = head.commit[:10]
+    if approved:
+        return (
+            f"this pull request's head has moved from {approved[:10]}, which may run here, to "
+            f"{short}. Read what is new, then say `@{name} run {short}` and what to do"
+        )
+    return (
+        f"this pull request's commits are in {source}, not in {repository.full_name}; commits of "
+        f"a fork run only where they are named. Read them, then say `@{name} run {short}` and "
+        "what to do"
+    )
+
+
+def head_moved(named: str, head: Head, name: str) -> str:
+    short = head.commit[:10]
+    return (
+        f"`{named[:40]}` is not the head of this pull request, which is {short}. Read that, then "
+        f"say `@{name} run {short}` and what to do"
+    )
+
+
+def pushed_since(head: Head, name: str) -> str:
+    return (
+        f"{head.repository_name} was pushed to since that was written, so it may have been meant "
+        f"for other commits. The head is {head.commit[:10]} now: look again, then say "
+        f"`@{name} run {head.commit[:10]}`"
+    )
+
+
+def fork_named(head: Head) -> str:
+    return f"the head of the fork {head.repository_name} is {head.commit[:10]}, as named"
+
+
+def approved_before(head: Head) -> str:
+    return f"the head of the fork is still {head.commit[:10]}, which may run here"
 
 
 def own_head(head: Head) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import assert_never
 
 from .asked import key_of
-from .decide import Accepted, Ignored, Refused
 from .delivery import Delivered, NotForUs, PullRequestClosed
 from .record import DecisionRecord, Outcome
+from .ruling import Accepted, Decided, Ignored, Refused
 
 
-def record(
-    decision: Accepted | Ignored | Refused, delivered: Delivered | NotForUs, *, delivery: str
-) -> DecisionRecord:
+def record(decision: Decided, delivered: Delivered | NotForUs, *, delivery: str) -> DecisionRecord:
     """`delivery` is GitHub's id of the delivery. Only logins, ids and links: no text, no mail."""
     envelope = delivered.envelope
     thread: int | None = None
@@ -26,7 +24,7 @@ def record(
         case _:
             event, action = delivered.envelope.event, delivered.envelope.action
             thread = delivered.thread.number
-            source, url = key_of(delivered.written), delivered.written.url
+            source, url = key_of(delivered), delivered.written.url
     outcome, rule, reason = _answer(decision)
     sender = envelope.sender.person if envelope else None
     return DecisionRecord(
@@ -46,7 +44,7 @@ def record(
     )
 
 
-def _answer(decision: Accepted | Ignored | Refused) -> tuple[Outcome, str, str]:
+def _answer(decision: Decided) -> tuple[Outcome, str, str]:
     match decision:
         case Accepted():
             return "accepted", "", ""

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from orchestrator.config import RepoConfig
 from orchestrator.session.values import UserId
-from orchestrator.triggers import BotIdentity, Decision, Head, Permission, delivered, trigger
+from orchestrator.triggers import (
+    BotIdentity,
+    Decision,
+    Head,
+    Known,
+    Permission,
+    delivered,
+    trigger,
+)
 
 Json = dict[str, Any]
 BOT = BotIdentity(name="openinspect", app_id=4242, bot_user_id=999)
@@ -98,6 +107,11 @@ def pull_opened(body: str, *, head: int | None = 7001) -> Json:
     return {**envelope("opened"), "pull_request": pull(head, body=body)}
 
 
+def marked(action: str, on: Json, *, sender: Json | None = None, **mark: Any) -> Json:
+    """`marked("labeled", issue("fix"), label={"name": "agent"})`."""
+    return {**envelope(action, sender), "issue": on, **mark}
+
+
 def reviewed(body: str | None, *, head: int | None = 7001) -> Json:
     review = {**written(body), "submitted_at": AT, "state": "commented"}
     del review["created_at"], review["updated_at"]
@@ -131,6 +145,7 @@ OWN_HEAD = Head(
     commit="a" * 40,
     base_branch="main",
     base_commit="b" * 40,
+    pushed_at=datetime(2026, 11, 24, 13, 0, tzinfo=UTC),
 )
 
 
@@ -142,9 +157,13 @@ def decide(
     config: RepoConfig | None = None,
     head: Head | None = OWN_HEAD,
     bot: BotIdentity = BOT,
+    team: bool | None = None,
+    lately: int = 0,
+    approved: str = "",
 ) -> Decision:
     told = delivered(event, payload)
-    return trigger(told, bot=bot, config=config or RepoConfig(), permission=permission, head=head)
+    known = Known(permission=permission, team=team, lately=lately, head=head, approved=approved)
+    return trigger(told, bot=bot, config=config or RepoConfig(), known=known)
 
 
 class Say:
@@ -161,6 +180,7 @@ class Say:
     reviewed = staticmethod(reviewed)
     review_commented = staticmethod(review_commented)
     edited = staticmethod(edited)
+    marked = staticmethod(marked)
     decide: Callable[..., Decision] = staticmethod(decide)
     BOT = BOT
     WRITE = WRITE

@@ -224,22 +224,22 @@ def test_permission(say: Any, permission: Permission | None, expected: str) -> N
     assert outcome(say.decide("issue_comment", payload, permission=permission)) == expected
 
 
-@pytest.mark.parametrize("word", ["stop", "cancel", "status", "retry", "help"])
+@pytest.mark.parametrize(
+    "word", ["stop", "cancel", "archive", "status", "retry", "help", "why", "config", "budget +2"]
+)
 def test_words_need_permission_too(say: Any, word: str) -> None:
     payload = say.commented(f"@openinspect {word}")
     assert outcome(say.decide("issue_comment", payload, permission=None)) == "permission?"
     taken = say.decide("issue_comment", payload)
     assert isinstance(taken, Accepted)
     assert isinstance(taken.asked.ask, Word)
-    assert taken.asked.ask.name == word
+    assert taken.asked.ask.name == word.split()[0]
 
 
 FREE = [
     ("issue_comment", "commented", "no mention"),
     ("issue_comment", "commented", "> @openinspect quoted"),
     ("issue_comment", "commented", "`@openinspect`"),
-    ("issue_comment", "commented", "@openinspect"),
-    ("issue_comment", "commented", "@openinspect " + "x" * 64_001),
     ("pull_request_review", "reviewed", None),
     ("pull_request_review", "reviewed", ""),
 ]
@@ -350,8 +350,8 @@ def test_the_first_failing_rule_is_the_last_one_recorded(say: Any) -> None:
     decision = say.decide("issue_comment", payload)
     assert isinstance(decision, Ignored)
     kept = record(decision, told, delivery="72d3")
-    assert [rule.name for rule in kept.rules] == ["event", "own", "sender", "mention"]
-    assert [rule.passed for rule in kept.rules] == [True, True, True, False]
+    assert [rule.name for rule in kept.rules] == ["event", "own", "mention"]
+    assert [rule.passed for rule in kept.rules] == [True, True, False]
     assert kept.reason == (
         "no mention of `@openinspect` outside code and quotes "
         "(one inside code, line 4, one inside a quote, line 7; a quote ends at an empty line)"
@@ -394,6 +394,6 @@ def test_refusals_are_sentences_people_can_act_on(say: Any) -> None:
     assert refused.reason == ("`mona` has read access to acme/app; write is needed to start work")
     fork = say.decide("pull_request", say.pull_opened("@openinspect x", head=8888))
     assert fork.reason == (
-        "this pull request's commits are in e/f, not in acme/app; commits of a fork are not run. "
-        "Push the branch to this repository to work on it"
+        "this pull request's commits are in e/f, not in acme/app; commits of a fork run only where "
+        "they are named. Read them, then say `@openinspect run aaaaaaaaaa` and what to do"
     )

@@ -72,6 +72,17 @@ class PeopleActions:
     async def assign(self, repo: Repo, number: int, *, by: Person, to: Sequence[Person]) -> None:
         changes_issues.assign(self.hooks, repo, repo.issues[number], Actor(by), to)
 
+    def join(
+        self,
+        org: str,
+        team: str,
+        person: Person,
+        state: Literal["active", "pending"] = "active",
+    ) -> None:
+        """`pending` is an invitation that the person has not accepted."""
+        self.hooks.world.teams[(org.lower(), team.lower(), person.id)] = state
+        self.hooks.world.touch()
+
     async def react(
         self, repo: Repo, on: Issue | Comment | ReviewComment, *, by: Person, content: str
     ) -> Reaction:

@@ -207,6 +207,23 @@ def redeliver(call: Call) -> Answer:
     return Answer(status=202, body={})
 
 
+def team_membership(call: Call) -> Answer:
+    """An App needs `members: read`; the organization's account must be the installation's."""
+    installation = call.token.installation if call.token is not None else None
+    if installation is None or not apps.covers(installation.permissions, "members", "read"):
+        raise ApiError(403, "Resource not accessible by integration")
+    org, slug = call.params["org"].lower(), call.params["team_slug"].lower()
+    person = call.world.person(call.params["username"])
+    if person is None or installation.account.login.lower() != org:
+        not_found()
+    state = call.world.teams.get((org, slug, person.id))
+    if state is None:
+        not_found()
+    url = f"{call.world.url}/api/v3/organizations/{installation.account.id}/team/1"
+    body = {"url": f"{url}/memberships/{person.login}", "role": "member", "state": state}
+    return Answer(body=body)
+
+
 ROUTES = (
     route("GET", "/app", the_app, door="app"),
     route("GET", "/app/installations", installations, door="app"),
@@ -217,6 +234,12 @@ ROUTES = (
     route("GET", "/orgs/{org}/installation", account_installation, door="app"),
     route("DELETE", "/installation/token", revoke_token, door="token"),
     route("GET", "/installation/repositories", token_repositories, door="token"),
+    route(
+        "GET",
+        "/orgs/{org}/teams/{team_slug}/memberships/{username}",
+        team_membership,
+        door="token",
+    ),
     route("GET", "/app/hook/config", hook_config, door="app"),
     route("GET", "/app/hook/deliveries", deliveries, door="app"),
     route("GET", "/app/hook/deliveries/{delivery_id}", one_delivery, door="app"),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from .accounts import App, Person
 from .faults import Faults
@@ -44,6 +45,8 @@ class World:
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, Token] = {}
+        self.teams: dict[tuple[str, str, int], Literal["active", "pending"]] = {}
+        """Organization, team's slug and person's number to what the membership is."""
         self.ledger: list[LedgerEntry] = []
         self.unhandled: list[str] = []
         self.faults = Faults(self.now)
