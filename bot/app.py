@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
 import structlog
 from aiohttp import web
 
+from bot.api import Api
 from bot.deployment import agents_from, author, deployment_name, state_key, upstreams_from
 from bot.intake import Intake
 from bot.metrics import Metrics
+from bot.missed import Missed
 from bot.settings import Settings
 from bot.webhook import MAX_BODY, Webhook
 from orchestrator.access import Access
@@ -22,6 +24,7 @@ from orchestrator.asking import Asking
 from orchestrator.clock import SystemClock
 from orchestrator.courier import HostGit, Mirrors
 from orchestrator.engine import Engine
+from orchestrator.filing import Filing
 from orchestrator.gateway import Gateway, Upstream, model_session
 from orchestrator.github.app import AppIdentity
 from orchestrator.github.client import GitHub
@@ -29,6 +32,7 @@ from orchestrator.github.endpoints import Endpoints
 from orchestrator.github.errors import GitHubError, RateLimited, TryLater
 from orchestrator.github.limits import Pace
 from orchestrator.github.values import AppInfo
+from orchestrator.looking import Looking
 from orchestrator.notices import Notices
 from orchestrator.opening import Deployment, Threads
 from orchestrator.outgoing import Outgoing
@@ -36,6 +40,8 @@ from orchestrator.performing import Performing
 from orchestrator.ports import Clock
 from orchestrator.publisher import EditFailed, EditRefused, Publisher
 from orchestrator.repo_config import RepoConfigs
+from orchestrator.requesting import Requesting
+from orchestrator.secret import Secret
 from orchestrator.session import Session
 from orchestrator.session.effects import STATUS_KEY
 from orchestrator.session.events import Event, ModelCallSettled, TurnEnded
@@ -46,6 +52,7 @@ from orchestrator.stores.branches import Branches
 from orchestrator.stores.chain import Keys
 from orchestrator.stores.journal import Journal
 from orchestrator.stores.journaled import JournaledStore
+from orchestrator.stores.tokenbook import FILE, TokenBook
 from orchestrator.sweeper import Sweeper
 from orchestrator.triggers import BotIdentity
 from orchestrator.working import Working
@@ -87,6 +94,7 @@ class Server:
         self.journal: Journal
         self.access: Access
         self.provider: Provider
+        self._api: Api
 
     async def start(self) -> None:
         """Raises a `SetupError` in words where the App is not as configured."""
@@ -175,6 +183,7 @@ class Server:
             bot_user_id=self.info.bot_user_id or 0,
         )
         configs = RepoConfigs(clock)
+        threads = Threads(self.engine, configs, Deployment(model=settings.model))
         asking = Asking(
             engine=self.engine,
             access=self.access,
@@ -186,13 +195,17 @@ class Server:
                 bot_user_id=self.info.bot_user_id or 0,
             ),
             bot=identity,
-            threads=Threads(self.engine, configs, Deployment(model=settings.model)),
+            threads=threads,
             clock=clock,
         )
         self.intake = Intake(journal=self.journal, asking=asking, clock=clock, metrics=self.metrics)
         stack.push_async_callback(self.intake.drain)
+        self._api = await self._built_api(asking, threads, marker_key)
         await self._take_up()
+        missed = Missed(github=github, journal=self.journal, intake=self.intake, clock=clock)
+        await missed.prepare()
         await self._listen()
+        self._in_background(missed.run(), "missed deliveries")
 
     async def _github(self, http: aiohttp.ClientSession) -> tuple[GitHub, AppInfo]:
         """The slug is GitHub's to tell: it is learned first, then everything is called by it."""
@@ -226,6 +239,31 @@ class Server:
         log.info("app", slug=info.slug, id=info.id, events=",".join(info.events))
         return github, info
 
+    async def _built_api(self, asking: Asking, threads: Threads, marker_key: Secret) -> Api:
+        book = await asyncio.to_thread(TokenBook, self._settings.data / FILE)
+        self._stack.callback(book.close)
+        looking = Looking(engine=self.engine, access=self.access)
+        return Api(
+            requesting=Requesting(
+                engine=self.engine,
+                looking=looking,
+                asking=asking,
+                threads=threads,
+                filing=Filing(
+                    book=book, marker_key=marker_key, bot_user_id=self.info.bot_user_id or 0
+                ),
+                book=book,
+                keep=self.journal.decide_delivery,
+                clock=self._parts.clock,
+            ),
+            looking=looking,
+            book=book,
+            clean=self._outgoing.clean,
+            server_url=self._settings.server_url,
+            clock=self._parts.clock,
+            observe=self.metrics.decision,
+        )
+
     async def _local_provider(self) -> Provider:
         provider = LocalProvider(
             self._settings.data / "sandboxes", tools=self._settings.tools, log=log
@@ -244,10 +282,13 @@ class Server:
             repositories=self.journal.repositories,
         )
         found = await sweeper.sweep()
-        task = asyncio.create_task(sweeper.run(), name="sweeper")
-        self._stack.push_async_callback(_cancel, task)
+        self._in_background(sweeper.run(), "sweeper")
         waiting = await self.intake.resume()
         log.info("taken_up", sessions=found, deliveries=waiting)
+
+    def _in_background(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._stack.push_async_callback(_cancel, task)
 
     async def _listen(self) -> None:
         app = web.Application(client_max_size=MAX_BODY)
@@ -257,6 +298,7 @@ class Server:
             now=self._parts.clock.now,
         )
         app.router.add_post("/webhooks/github", webhook.handle)
+        app.add_routes(self._api.routes())
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/metrics", self._metrics)
         runner = web.AppRunner(app, access_log=None, handle_signals=False)

@@ -70,7 +70,7 @@ _COLUMNS = (
 )
 
 
-class TokensUnavailable(Exception):
+class TokensUnavailable(OSError):
     """The tokens cannot be read or written now, and why."""
 
 
