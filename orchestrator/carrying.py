@@ -18,12 +18,16 @@ from orchestrator.courier import (
     take,
 )
 from orchestrator.github.repository import Repository
+from orchestrator.rights import lost_rights
 from orchestrator.session import Session
 from orchestrator.session.state import Turn
 from orchestrator.session.values import Home, Person, Work
 from orchestrator.settle import EffectImpossible
+from orchestrator.shown import newest_work
 from sandbox.commands import GitIdentity
 from sandbox.provider import Link
+
+WORKFLOWS = ".github/workflows"
 
 
 class Carrying:
@@ -36,9 +40,15 @@ class Carrying:
         return self._mirrors.of(repository)
 
     async def start_commit(self, repository: Repository, s: Session) -> str:
-        """Where the work goes on: the session's branch if it is there, else the base branch."""
+        """Where the work goes on: the session's branch if it is there, else the base branch. Of a
+        fork, the commit that was named and no other, until there is work of our own."""
         assert s.opened is not None
         name = s.opened.plan.base_branch
+        if s.opened.start and newest_work(s) is None:
+            reading = await repository.git_credentials(write=False)
+            mirror = self._mirrors.of(repository.id)
+            await mirror.fetch(reading, branches=[name], commits=[s.opened.start])
+            return s.opened.start
         commit = None
         for branch in left_at(s):
             commit = await repository.branch_head(branch)
@@ -110,10 +120,15 @@ class Carrying:
         )
         if taken is None:
             return None
+        if (why := await lost_rights(repository, turn.prompt)) is not None:
+            raise CourierRefused(why)
+        await self._hold_workflows(s, mirror)
+        unborn = bool(s.opened.start) and newest_work(s) is None
         credentials = await repository.git_credentials(write=True)
         for target in (branch, *beside(s, branch, turn.number)):
             expected = await remote_tip(credentials, target)
-            if target == branch and expected is None and s.opened.home is Home.PULL_REQUEST:
+            on_pull = s.opened.home is Home.PULL_REQUEST and not unborn
+            if target == branch and expected is None and on_pull:
                 continue  # whoever deleted it does not want it back
             outcome = await push(
                 credentials,
@@ -133,6 +148,22 @@ class Carrying:
                 case Moved():
                     continue
         raise CourierRefused(f"`{branch}` keeps moving, and so do the branches beside it.")
+
+    async def _hold_workflows(self, s: Session, mirror: Mirror) -> None:
+        """Commits of a fork come to a branch of this repository with the work that is on top of
+        them, and workflows of that branch would run with this repository's rights."""
+        assert s.opened is not None
+        start = s.opened.start
+        if not start:
+            return
+        base = f"refs/remotes/origin/{s.opened.plan.base_branch}"
+        fork_point = await mirror.fork_point(start, base)
+        ours = {await mirror.tree(commit, WORKFLOWS) for commit in (base, fork_point) if commit}
+        if await mirror.tree(start, WORKFLOWS) not in ours:
+            raise CourierRefused(
+                f"The commits of this pull request change `{WORKFLOWS}`, so what was made on top of"
+                " them is not pushed to this repository."
+            )
 
 
 def _people(s: Session) -> tuple[GitIdentity, ...]:

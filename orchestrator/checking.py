@@ -26,6 +26,8 @@ class Checking:
         number = pull_number(s)
         if number is None:
             return None
+        if s.opened is not None and s.opened.start:
+            return s.opened.start  # a fork's head may move, and what came since was not run
         return (await repository.pull(number)).head.sha
 
     async def start(

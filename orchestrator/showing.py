@@ -26,6 +26,7 @@ from orchestrator.once import Once
 from orchestrator.outgoing import Outgoing
 from orchestrator.ports import Clock
 from orchestrator.publisher import Publisher
+from orchestrator.rights import lost_rights
 from orchestrator.secret import Secret
 from orchestrator.session import Session, view
 from orchestrator.session.commands import NotePullRequest
@@ -209,6 +210,8 @@ class Showing:
             raise EffectImpossible("There is no branch to open a pull request from.")
         pull = await self._open_pull(repository, work.branch)
         if pull is None:
+            if (why := await lost_rights(repository, turn_of(s, number).prompt)) is not None:
+                raise EffectImpossible(why)
             template = await self._template(repository)
             shown, turn = view(s, number), shown_turn(s, number)
             subject = work.subject

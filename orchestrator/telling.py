@@ -85,14 +85,16 @@ class Telling:
         if resumed:
             text = follow_up(ask, context=told, branch=branch)
         else:
-            base = s.sandbox.base if s.sandbox is not None else ""
+            at = s.sandbox.base if s.sandbox is not None else ""
             text = first_prompt(
                 ask,
                 context=told,
                 branch=branch,
-                base_branch=s.opened.plan.base_branch,
+                base_branch=s.opened.start[:12] or s.opened.plan.base_branch,
                 instructions=s.opened.plan.instructions,
-                repository_instructions=await self._instructions(repository, base),
+                repository_instructions=await self._instructions(
+                    repository, _judged_commit(s, frozen) or at
+                ),
             )
             text += _history(s, turn)
         return f"{text}\n\n{moved}" if moved else text
@@ -195,12 +197,22 @@ def _pull_request(s: Session, frozen: dict[str, object]) -> PullRequestFacts | N
     )
 
 
+def _judged_commit(s: Session, frozen: dict[str, object]) -> str:
+    """Whose instructions hold on a pull request: those of its base, as it stood when it was
+    asked. Those of its head are what is to be judged by them."""
+    assert s.opened is not None
+    head = frozen.get("head")
+    if s.opened.home is not Home.PULL_REQUEST or not isinstance(head, list):
+        return ""
+    return str(head[3])
+
+
 def _history(s: Session, turn: Turn) -> str:
     """For an agent that remembers nothing of the session: what was asked and done before."""
     earlier = [t for t in s.turns if t.number < turn.number and t.outcome is not None]
     if not earlier:
         return ""
-    lines = ["\n\nEarlier in this session, which you do not remember:"]
+    lines = ["\n\nEarlier in this session, which you may not remember:"]
     for t in earlier[-5:]:
         said = t.finished.summary if t.finished is not None else ""
         lines.append(f"- @{t.prompt.author.login} asked: {t.prompt.text[:2000]}")

@@ -163,6 +163,21 @@ class Mirror:
         )
         return answer.code == 0
 
+    async def fork_point(self, commit: str, ref: str) -> str:
+        """Where the two histories part, as far as they are here; empty where they never met."""
+        answer = await self.git.run(
+            "merge-base", "--end-of-options", commit, ref, repository=self.path, ok=(0, 1, 128)
+        )
+        return answer.text if answer.code == 0 else ""
+
+    async def tree(self, commit: str, folder: str) -> str:
+        """The id of a folder's content; empty where there is no such folder."""
+        answer = await self.git.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{folder}",
+            repository=self.path, ok=(0, 1, 128),
+        )  # fmt: skip
+        return answer.text if answer.code == 0 else ""
+
     async def file(self, commit: str, path: str, *, most: int = 1 << 20) -> bytes | None:
         """A file's bytes as committed; None where there is none. Raises `CourierRefused` where
         a link or something else stands in its place, or it is larger than `most`."""
