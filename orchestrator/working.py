@@ -36,6 +36,7 @@ from orchestrator.session.state import Turn
 from orchestrator.session.values import parse_session_id
 from orchestrator.settle import EffectImpossible
 from orchestrator.telling import Telling
+from orchestrator.tools import Tools, about_tools
 from sandbox.commands import Boot, Prompt, Script, StopTurn
 from sandbox.provider import Link, Provider, SandboxGone, SnapshotMissing
 from sandbox.spec import Checkout, Resources, SandboxId, SandboxSpec, SnapshotId
@@ -71,6 +72,7 @@ class Working:
         self._deployment = deployment
         self._clock = clock
         self._telling = Telling(access, app_id)
+        self._tools = Tools(engine=engine, access=access, clean=clean, app_id=app_id, clock=clock)
         self._attendants: dict[SessionId, Attendant] = {}
 
     def attend(self, s: Session) -> None:
@@ -90,7 +92,10 @@ class Working:
                 provider=self._provider,
                 clock=self._clock,
                 handlers={
-                    "http": self._gateway.handler_for(SessionMeter(self._engine, s.id, self._clock))
+                    "http": self._gateway.handler_for(
+                        SessionMeter(self._engine, s.id, self._clock)
+                    ),
+                    "tool": self._tools.handler_for(s.id),
                 },
                 boot_plan=self._boot_plan,
                 clean=self._clean,
@@ -152,6 +157,8 @@ class Working:
             moved = ""
         resumed = turn.number > 1 and _remembers(s, effect.launch)
         text = await self._telling.prompt_text(s, turn, moved=moved, resumed=resumed)
+        if not resumed:
+            text = f"{text}\n\n{about_tools()}"
         await link.send(
             Prompt(
                 turn=turn.number,
@@ -232,6 +239,7 @@ class Working:
             setup=Script(path=SETUP, timeout_seconds=plan.setup_seconds),
             start=Script(path=START, timeout_seconds=plan.start_seconds),
             agent=self._agents.program(plan, s.agent_session if box.restored else None),
+            tools=self._tools.offers(),
         )
         if box.workspace_present:
             return BootPlan(boot=boot, send_repository=None)

@@ -97,14 +97,29 @@ class Caller:
         return found
 
     async def page(
-        self, template: str, read: Read[T], *, query: Query, values: Values | None = None
+        self,
+        template: str,
+        read: Read[T],
+        *,
+        query: Query,
+        items: str | None = None,
+        values: Values | None = None,
     ) -> tuple[list[T], str | None]:
         """One page and the address of the next, for lists that are too long to take whole."""
         nature = Nature(method="GET", template=template, repeatable=True)
         with self._call(nature) as call:
             url = with_query(filled(template, values or {}), query)
             data, following = await call.page(url)
-            return [read(item) for item in Fields(data)], following
+            listed = Fields(data) if items is None else Fields(data)[items]
+            return [read(item) for item in listed], following
+
+    async def download(self, template: str, *, values: Values | None = None) -> bytes:
+        """What GitHub sends elsewhere to fetch, such as a log. The token stays here: the address
+        says by itself what it is good for."""
+        nature = Nature(method="GET", template=template, repeatable=True, elsewhere=True)
+        with self._call(nature) as call:
+            await call.getitem(filled(template, values or {}), accept=ACCEPT)
+            return await call.download()
 
     async def write(
         self,

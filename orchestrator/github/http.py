@@ -85,6 +85,8 @@ class Nature:
     new: bool = False
     """About an object created a moment ago: 404 may mean "not yet"."""
     graphql: bool = False
+    elsewhere: bool = False
+    """Answered by 302 with the address of a file on another host, which is not followed."""
 
     @property
     def name(self) -> str:
@@ -130,11 +132,30 @@ class OneCall(gidgethub.abc.GitHubAPI):
         self._limiter = limiter
         self.moved = False
         """GitHub sent us elsewhere: the repository has another name now."""
+        self._file = ""
 
     async def page(self, url: str) -> tuple[object, str | None]:
         """One page of a list as it came, and where the next one is."""
         data, following, _ = await self._make_request("GET", url, {}, b"", ACCEPT)
         return data, following
+
+    async def download(self) -> bytes:
+        """The file that GitHub gave the address of, fetched as a stranger."""
+        try:
+            scheme = origin(self._file)[0]
+            safe = scheme == "https" or origin(self._file) == origin(self._line.endpoints.api_url)
+        except ValueError:
+            safe = False
+        if not safe:
+            raise self._unreadable("it gives no address of a file", 302)
+        outcome = await self._attempt("GET", self._file, {}, b"", None)
+        match outcome:
+            case RawAnswer(status=200):
+                return outcome.body
+            case TooLarge():
+                raise self._unreadable("it is larger than 32 MiB", outcome.status)
+            case _:
+                raise self._unreadable("the file is not where it was said to be", 302)
 
     async def sleep(self, seconds: float) -> None:
         await self._line.clock.sleep(seconds)
@@ -159,6 +180,9 @@ class OneCall(gidgethub.abc.GitHubAPI):
                     return outcome.status, _kept_headers(outcome), outcome.body
                 case RawAnswer(), Limited():
                     log.warning("github.limited", call=self._nature.name, kind=verdict.kind)
+                case RawAnswer(status=302), Moved() if self._nature.elsewhere:
+                    self._file = verdict.url
+                    return 204, {}, b""
                 case RawAnswer(), Moved():
                     spent.hops += 1
                     url = self._next_hop(url, verdict.url, spent, outcome)

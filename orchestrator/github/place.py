@@ -112,6 +112,37 @@ class Place:
 
         return await self._named(grant, ask)
 
+    async def _page(
+        self,
+        grant: Grant,
+        path: str,
+        read: Read[T],
+        *,
+        page: int,
+        per_page: int,
+        query: Query | None = None,
+        items: str | None = None,
+        **values: str | int,
+    ) -> tuple[list[T], bool]:
+        """One page, and whether there is another one."""
+        asked = {**(query or {}), "per_page": per_page, "page": page}
+
+        async def ask(name: Mapping[str, str]) -> tuple[list[T], str | None]:
+            template = "/repos/{owner}/{repo}" + path
+            return await self._as(grant).page(
+                template, read, query=asked, items=items, values={**name, **values}
+            )
+
+        found, following = await self._named(grant, ask)
+        return found, following is not None
+
+    async def _download(self, grant: Grant, path: str, **values: str | int) -> bytes:
+        async def ask(name: Mapping[str, str]) -> bytes:
+            template = "/repos/{owner}/{repo}" + path
+            return await self._as(grant).download(template, values={**name, **values})
+
+        return await self._named(grant, ask)
+
     async def _write(
         self,
         grant: Grant,

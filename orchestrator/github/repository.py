@@ -16,13 +16,14 @@ from .graphql import GraphQL
 from .people import People
 from .place import Known
 from .pulls import Pulls
+from .reading import Reading
 from .reviews import Reviews
 from .threads import Threads
 from .tokens import Token, Tokens, basic_credentials
 from .values import Comment, GitCredentials
 
 
-class Repository(Threads, Pulls, Reviews, Checks, Contents, People, GraphQL):
+class Repository(Threads, Pulls, Reviews, Reading, Checks, Contents, People, GraphQL):
     """Made by `GitHub.repository`; cheap, and shares everything with others for the same one."""
 
     def __init__(

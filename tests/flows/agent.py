@@ -5,6 +5,8 @@ It lives in the test repository and does what the prompt's own lines say:
     sh: <command>      run a command in the workspace and report it as a tool call
     say: <text>        say something
     wait               stay silent until it is cancelled
+    deaf               stay silent, whatever happens
+    show-prompt        say the whole prompt
     die                exit at once
     model: <text>      ask the model through the gateway and say what it answered
     clock              say when this prompt came, in seconds since 1970
@@ -18,6 +20,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 LOCK = threading.Lock()
 CANCELLED = threading.Event()
@@ -105,6 +108,8 @@ def prompt(identifier, params):
             say(session, f"{came:.6f}")
         elif word == "wait":
             CANCELLED.wait()
+        elif word == "deaf":
+            threading.Event().wait()
         elif word == "die":
             os._exit(3)
         if CANCELLED.is_set():
@@ -139,6 +144,8 @@ def main():
             CANCELLED.set()
         elif method == "session/prompt":
             threading.Thread(target=prompt, args=(identifier, params), daemon=True).start()
+        elif method == "session/load" and Path("~/forgetful").expanduser().exists():
+            send({"id": identifier, "error": {"code": -32002, "message": "no such session"}})
         elif identifier is not None and method is not None:
             send({"id": identifier, "result": answer(identifier, method, params)})
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from . import changes_git as changes
 from .model import CheckRun, Json
 from .rest import Answer, ApiError, Call, invalid, not_found, route
+from .shapes import web
 from .shapes_thread import check_run as check_run_shape
 
 # https://docs.github.com/rest/checks/runs
@@ -146,10 +147,19 @@ def list_for_ref(call: Call) -> Answer:
     return Answer(body=body, headers=answer.headers)
 
 
+def annotations(call: Call) -> Answer:
+    run = _the_run(call)
+    blob = web(call.world, call.repo, f"/blob/{run.head_sha}")
+    nothing = dict.fromkeys(("start_column", "end_column", "title", "raw_details"))
+    shown = [{**nothing, **one, "blob_href": f"{blob}/{one['path']}"} for one in run.annotations]
+    return call.page(shown)
+
+
 REPO = "/repos/{owner}/{repo}"
 ROUTES = (
     route("POST", REPO + "/check-runs", create, ("checks", "write")),
     route("GET", REPO + "/check-runs/{check_run_id}", get, ("checks", "read")),
     route("PATCH", REPO + "/check-runs/{check_run_id}", update, ("checks", "write")),
+    route("GET", REPO + "/check-runs/{check_run_id}/annotations", annotations, ("checks", "read")),
     route("GET", REPO + "/commits/{ref}/check-runs", list_for_ref, ("checks", "read")),
 )
