@@ -251,7 +251,7 @@ class House:
 
     async def call(self, path: str, body: object = None, **options: Any) -> Stream:
         stream, task = self.start(path, body, **options)
-        await task
+        await asyncio.wait_for(task, 10)
         return stream
 
     async def refused(self, path: str, body: object = None, **options: Any) -> str:
