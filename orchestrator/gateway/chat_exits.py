@@ -107,7 +107,9 @@ _MESSAGE_FIELDS = frozenset(
         "partial",
     ]
 )
-_CARRIERS = frozenset(["image_url", "video_url", "audio_url", "input_audio", "input_image", "file", "url"])
+_CARRIERS = frozenset(
+    ["image_url", "video_url", "audio_url", "input_audio", "input_image", "file", "url"]
+)
 """Some servers go by these, whatever the part's type says."""
 
 
