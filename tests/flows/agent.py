@@ -9,6 +9,8 @@ It lives in the test repository and does what the prompt's own lines say:
     show-prompt        say the whole prompt
     die                exit at once
     model: <text>      ask the model through the gateway and say what it answered
+    tool: <name> <json>  call a tool of the MCP server it was given and say what it answered
+    flood: <name> <n> <json>  call it so often and say how many answers were errors
     clock              say when this prompt came, in seconds since 1970
 """
 
@@ -25,6 +27,7 @@ from pathlib import Path
 LOCK = threading.Lock()
 CANCELLED = threading.Event()
 COUNT = 0
+SERVERS = []
 
 
 def send(message):
@@ -88,6 +91,54 @@ def ask_model(text):
         return f"HTTP {error.code}: {error.read().decode()[:300]}"
 
 
+class Mcp:
+    """The first MCP server of the session, spoken to over its standard streams."""
+
+    def __init__(self):
+        server = SERVERS[0]
+        self.process = subprocess.Popen(
+            [server["command"], *server["args"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.last = 0
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}}
+        self.ask("initialize", hello | {"clientInfo": {"name": "line-agent", "version": "1"}})
+
+    def ask(self, method, params):
+        self.last += 1
+        message = {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def call(self, name, arguments):
+        answer = self.ask("tools/call", {"name": name, "arguments": arguments})
+        if "error" in answer:
+            return "error: " + answer["error"]["message"], True
+        result = answer["result"]
+        return result["content"][0]["text"], result["isError"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def use_tool(session, rest):
+    name, _, arguments = rest.partition(" ")
+    mcp = Mcp()
+    text, failed = mcp.call(name, json.loads(arguments))
+    mcp.close()
+    say(session, f"{'refused' if failed else 'told'}: {text}\n")
+
+
+def flood(session, rest):
+    name, count, arguments = rest.split(" ", 2)
+    mcp = Mcp()
+    answers = [mcp.call(name, json.loads(arguments)) for _ in range(int(count))]
+    mcp.close()
+    failed = [text for text, failed in answers if failed]
+    say(session, f"{len(failed)} of {count} failed, the last with: {failed[-1]}\n")
+
+
 def prompt(identifier, params):
     came = time.time()
     session = params["sessionId"]
@@ -102,6 +153,10 @@ def prompt(identifier, params):
             say(session, rest)
         elif word == "model":
             say(session, ask_model(rest))
+        elif word == "tool":
+            use_tool(session, rest)
+        elif word == "flood":
+            flood(session, rest)
         elif word == "show-prompt":
             say(session, text)
         elif word == "clock":
@@ -128,8 +183,10 @@ def answer(identifier, method, params):
                 "authMethods": [],
             }
         case "session/new":
+            SERVERS[:] = params["mcpServers"]
             return {"sessionId": f"session-{os.getpid()}"}
         case "session/load":
+            SERVERS[:] = params["mcpServers"]
             return {}
         case _:
             return {}
