@@ -109,8 +109,13 @@ class Asking:
         return record(decision, told, delivery=delivery)
 
     async def judge(self, told: Delivered) -> Decided:
-        """The decision alone: nobody is told anything."""
-        return (await self._judging.judge(told)).decision
+        """The decision alone: of all that could be said in the thread, only that the repository's
+        configuration is broken. A thread that is yet to be opened has the number 0."""
+        judged = await self._judging.judge(told)
+        there = not isinstance(told, PullRequestClosed) and told.thread.number > 0
+        if there and judged.current is not None and _may_ask(judged.decision):
+            await self._tell_problem(told, judged.current)
+        return judged.decision
 
     async def _act(self, told: Delivered | NotForUs, decision: Decided) -> Decided:
         match decision:

@@ -13,6 +13,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ghu_", re.compile(r"ghu_[A-Za-z0-9._-]{20,}")),
     ("ghr_", re.compile(r"ghr_[A-Za-z0-9._-]{20,}")),
     ("github_pat_", re.compile(r"github_pat_[A-Za-z0-9_]{20,}")),
+    ("oi_", re.compile(r"(?<![A-Za-z0-9_-])oi_[A-Za-z0-9_-]{43}")),
     ("sk-", re.compile(r"(?<![A-Za-z0-9_-])sk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{20,}")),
     ("AKIA", re.compile(r"(?<![A-Z0-9])AKIA[A-Z0-9]{16}(?![A-Z0-9])")),
     ("ASIA", re.compile(r"(?<![A-Z0-9])ASIA[A-Z0-9]{16}(?![A-Z0-9])")),

@@ -34,7 +34,14 @@ log = structlog.get_logger()
 MAX_BODY = 256 * 1024
 _AFTER_LAG = "12"
 """By then what was created shows in GitHub's listings."""
-_STATUS = {"scope": 403, "repository": 404, "session": 409, "thread": 404, "text": 422, "key": 422}
+_STATUS = {
+    "repository": 404,
+    "thread": 404,
+    "session": 409,
+    "text": 422,
+    "key": 422,
+    "often": 429,
+}
 """By the rule that refused; any other one is 403."""
 
 Answer = Callable[[web.Request, ApiToken], Awaitable[web.Response]]

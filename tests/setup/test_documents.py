@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.cli import WORDS
 from bot.metrics import Metrics
-from bot.settings import ALL
+from bot.settings import ALL, CLIENT
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -30,7 +31,7 @@ def test_the_map_names_files_that_exist() -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    known = {setting.name for setting in ALL}
+    known = {setting.name for setting in (*ALL, *CLIENT)}
     for document in DOCUMENTS:
         named = re.findall(
             r"\b((?:GITHUB_APP|GITHUB_WEBHOOK|OPENINSPECT|ANTHROPIC|OPENAI|OPENCODE)_[A-Z_]+)\b",
@@ -39,6 +40,15 @@ def test_every_setting_that_is_named_exists() -> None:
         for name in named:
             # What a sandbox is told is no setting of the server.
             assert name in known or name == "OPENINSPECT_BOOT_MODE", f"{document.name}: {name}"
+
+
+def test_every_command_is_documented_and_the_other_way_round() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    listed = re.findall(r"^\| `openinspect (\w+)", text, re.MULTILINE)
+    assert sorted(listed) == sorted(word.name for word in WORDS)
+    for document in DOCUMENTS:
+        for word in re.findall(r"`openinspect (\w+)", document.read_text()):
+            assert word in listed or word == "action", f"{document.name}: {word}"
 
 
 def test_every_metric_is_documented_and_the_other_way_round() -> None:
