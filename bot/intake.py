@@ -231,7 +231,7 @@ def delivery_of(posted: Posted, document: object) -> Delivery:
     semantic = None
     if repository and identity and isinstance(version, str):
         said = [_at(subject, "title"), _at(subject, "body")]
-        said += [_at(document, key) for key in ("label", "changes")]
+        said += [_at(document, key) for key in ("label", "assignee", "changes")]
         # Versions are whole seconds: two edits in one second differ in what they say.
         content = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
         semantic = f"{repository}/{posted.event}/{action}/{identity}/{version}/{content}"
