@@ -156,16 +156,18 @@ class Server:
         )
         self.engine.listen(lambda session, events: self._told(publisher, session, events))
         self.provider = self._parts.provider or await self._local_provider()
+        gateway = Gateway(
+            session=models,
+            upstreams=self._parts.upstreams or upstreams_from(settings),
+            clock=clock,
+        )
+        stack.push_async_callback(gateway.close)
         working = Working(
             engine=self.engine,
             access=self.access,
             provider=self.provider,
             agents=self._parts.agents or agents_from(settings),
-            gateway=Gateway(
-                session=models,
-                upstreams=self._parts.upstreams or upstreams_from(settings),
-                clock=clock,
-            ),
+            gateway=gateway,
             clean=self._outgoing.clean,
             mirrors=Mirrors(settings.data / "mirrors", git),
             deployment=deployment_name(settings),

@@ -24,7 +24,6 @@ _SAFE = (
 _ENV = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": "/dev/null",
     "GIT_EDITOR": "true",
     "LC_ALL": "C.UTF-8",
 }
