@@ -13,7 +13,8 @@ import structlog
 
 from bot.cli import main
 from bot.demo.github import EmbeddedGitHub, Person, Repo
-from orchestrator.apitokens import Scope
+from orchestrator.apitokens import Scope, new_token
+from orchestrator.outgoing import Outgoing
 from orchestrator.stores.tokenbook import FILE, TokenBook
 
 
@@ -164,3 +165,10 @@ def test_without_settings_it_says_which_are_missing(
         monkeypatch.delenv(name, raising=False)
     assert main(["tokens", "create", "ci", "--login", "alice", "--all-repos"]) == 2
     assert "GITHUB_APP_ID is missing" in capsys.readouterr().err
+
+
+def test_a_token_leaves_in_no_text_of_ours() -> None:
+    secret = new_token().reveal()
+    cleaned = Outgoing().clean(f"curl -H 'Authorization: Bearer {secret}' and {secret[:20]}")
+    assert secret not in cleaned
+    assert "curl" in cleaned
