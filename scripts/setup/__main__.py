@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
                 npm_needed=not npm.complete(sets), venv_needed=not python.is_usable()
             )
             system.try_isolation()
+            system.wish_for_ripgrep()
             python.install(test=purpose == "test")
             for name, packages in sets.items():
                 npm.install(name, packages)

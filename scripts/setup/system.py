@@ -10,7 +10,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from ground import Problem, run, told
+from ground import TOOLS, Problem, run, say, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +34,30 @@ def install_packages(*, npm_needed: bool, venv_needed: bool) -> None:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Problem(f"missing on this system; type: {install_line(missing)}")
+    apt_get_install(missing)
+
+
+def wish_for_ripgrep() -> None:
+    """OpenCode searches with `rg`, and from a sandbox without network it cannot fetch its own.
+
+    Best effort, and tried or said once: an agent gets along without.
+    """
+    asked = TOOLS / "ripgrep.asked"
+    if shutil.which("rg") or asked.exists():
+        return
+    asked.touch()
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        with suppress(Problem):
+            apt_get_install(["ripgrep"])
+            return
+    say(f"setup: agents search better with ripgrep; type: {install_line(['ripgrep'])}")
+
+
+def apt_get_install(packages: Sequence[str]) -> None:
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
-    with told("installing " + ", ".join(missing)):
+    with told("installing " + ", ".join(packages)):
         run("apt-get update", [*apt, "update"])
-        run("apt-get install", [*apt, "install", "-y", "--no-install-recommends", *missing])
+        run("apt-get install", [*apt, "install", "-y", "--no-install-recommends", *packages])
 
 
 def install_line(packages: Sequence[str]) -> str:

@@ -93,6 +93,51 @@ def test_root_has_them_installed_and_sees_why_if_that_fails(clone: Path, tmp_pat
     assert "    E: no such package\nsetup: apt-get install failed (exit 1)" in done.stderr
 
 
+def wish(clone: Path, programs: Path) -> str:
+    """What the step that wishes for ripgrep says."""
+    (clone / ".tools").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-E", "-s", "-c"),
+            "import sys; sys.path.insert(0, 'scripts/setup')\n"
+            "import system; system.wish_for_ripgrep()",
+        ],
+        cwd=clone,
+        env={"PATH": str(programs), "HOME": str(clone)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_ripgrep_is_wished_for_once(clone: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    program(programs, "git")
+    assert "better with ripgrep; type: " in wish(clone, programs)
+    assert wish(clone, programs) == ""
+
+
+def test_ripgrep_that_is_there_is_not_spoken_of(clone: Path, tmp_path: Path) -> None:
+    program(tmp_path / "programs", "rg")
+    assert wish(clone, tmp_path / "programs") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs system packages")
+@pytest.mark.parametrize("works", [True, False])
+def test_root_has_ripgrep_installed_or_goes_on_without(
+    clone: Path, tmp_path: Path, works: bool
+) -> None:
+    programs = tmp_path / "programs"
+    program(programs, "apt-get", f"echo $* >> {tmp_path}/asked; exit {0 if works else 1}")
+    (programs / "env").symlink_to("/usr/bin/env")
+    said = wish(clone, programs)
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("-q update\n")
+    assert ("install -y --no-install-recommends ripgrep" in asked) is works
+    assert ("type: apt-get install -y ripgrep" in said) is not works
+
+
 def test_a_wrong_word_is_refused(clone: Path, tmp_path: Path) -> None:
     done = setup(clone, tmp_path, "everything")
     assert (done.returncode, done.stdout) == (2, "")
