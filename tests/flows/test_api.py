@@ -210,12 +210,15 @@ async def test_the_same_key_is_one_request(world: World, tool: Tool) -> None:
 async def test_a_new_issue_is_opened_once_though_the_answer_was_lost(
     world: World, tool: Tool
 ) -> None:
-    world.github.fail(
-        Fault(kind="after_effect_drop", method="POST", path=r"/repos/acme/app/issues$")
-    )
+    opening = {"method": "POST", "path": r"/repos/acme/app/issues$"}
+    world.github.fail(Fault(kind="after_effect_drop", **opening))
+    world.github.fail(Fault(kind="hidden_in_listings", delay=10, **opening))
     lost = await tool.ask("say: hello", issue="new", title="From CI", Idempotency_Key="k")
     assert lost.status == 503, lost.body
     assert lost.headers["Retry-After"] == "12"
+    early = await tool.ask("say: hello", issue="new", title="From CI", Idempotency_Key="k")
+    assert early.status == 503, "it may be there, and listings do not show it yet"
+    world.clock.leap(12)
     reply = await tool.ask("say: hello", issue="new", title="From CI", Idempotency_Key="k")
     assert reply.status == 201, reply.body
     shown = await tool.ended(reply.body["session"]["id"], reply.body["prompt"])
