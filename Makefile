@@ -7,7 +7,7 @@ unexport PYTHONPATH PYTHONHOME
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo test check format bench lock clean
+.PHONY: help setup setup-demo demo test fuzz check format bench lock clean
 
 help: ## Say what can be typed here
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | while IFS=@ read -r name words; do printf '  make %-8s %s\n' "$$name" "$$words"; done
@@ -25,6 +25,9 @@ test: setup ## Run every test; branches of the pure core must be covered
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not bench" --durations 10 \
 	    --cov orchestrator.session --cov-branch --cov-report json:.coverage.json --cov-report term:skip-covered $(ARGS)
 	@$(BIN)/python -I scripts/branches.py 95 .coverage.json
+
+fuzz: setup ## Throw 50 million bytes at the configuration's reader (OPENINSPECT_FUZZ_SEED varies them)
+	@OPENINSPECT_FUZZ_BYTES=50000000 $(BIN)/pytest -q -s -p no:cacheprovider tests/config/test_fuzz.py $(ARGS)
 
 check: setup ## Lint, format, types, and the directions of imports
 	@$(BIN)/ruff check .

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from bot import settings as deployment
 from bot.settings import Settings, SettingsError
-from orchestrator.github.errors import GitHubError
-from orchestrator.outgoing import Outgoing
 
 from .word import DONE, FAILED, USAGE, Word
 
@@ -39,6 +37,8 @@ async def _serve_until_told(settings: Settings) -> int:
     from bot.app import Server
     from bot.deployment import secrets_of
     from bot.logging import set_up
+    from orchestrator.github.errors import GitHubError
+    from orchestrator.outgoing import Outgoing
 
     outgoing = Outgoing(secrets_of(settings))
     set_up(style=settings.log_format, level=settings.log_level, clean=outgoing.clean)
