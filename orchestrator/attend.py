@@ -93,7 +93,7 @@ class Attendant:
             except SandboxGone as gone:
                 self._let_go()
                 if not await self._still_there():
-                    await self._lost(str(gone))
+                    await self._lost("it is not running any more. What was not pushed is gone")
                     return
                 if tries >= len(REATTACH_SECONDS):
                     await self._lost(f"nobody answers in it: {gone}")

@@ -101,7 +101,9 @@ def digest(
                     seconds=report.seconds,
                 )
             case BootFailed():
-                failed = clean(f"{report.step}: {report.message}")[:MAX_TAIL]
+                # A script's message begins with its path.
+                where = "" if report.step in ("setup", "start") else f"{report.step}: "
+                failed = clean(f"{where}{report.message}")[:MAX_TAIL]
             case ScriptFinished():
                 step = _script_step(report, launch, at, clean)
                 steps[step.id] = step

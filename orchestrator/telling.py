@@ -115,7 +115,13 @@ class Telling:
             since = next(
                 (t.prompt.source.updated_at for t in s.turns if t.number == turn.number - 1), None
             )
-        remarks = await repository.comments(source.thread, since=since)
+        # What an agent was asked that remembers it is no news to it: `since` is inclusive.
+        known = {t.prompt.key for t in s.turns if since_last and t.number < turn.number}
+        remarks = [
+            remark
+            for remark in await repository.comments(source.thread, since=since)
+            if f"{SourceKind.ISSUE_COMMENT}-{remark.id}" not in known
+        ]
         people = {r.author.id: r.author for r in remarks if r.author.id != GHOST.id}
         writers = await self._writers(repository, list(people.values())[:MOST_AUTHORS])
         author = frozen.get("author")

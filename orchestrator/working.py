@@ -256,11 +256,15 @@ def _turn(s: Session, number: int) -> Turn:
 
 
 def _remembers(s: Session, launch: int) -> bool:
-    """Whether the agent in this sandbox has the session's earlier turns in mind."""
+    """Whether the agent in this sandbox is sure to have the session's earlier turns in mind.
+
+    One that failed or was stopped may have been ended, and its successor knows nothing.
+    """
     box = s.sandbox
     if box is None or box.launch != launch:
         return False
-    if box.restored:
-        return box.resumed
     handed = [t for t in s.turns if t.handed_at is not None and t.handed_at >= box.launched_at]
-    return bool(handed)
+    if not handed:
+        return box.restored and box.resumed
+    end = handed[-1].finished
+    return handed[-1].stop is None and end is not None and not end.error

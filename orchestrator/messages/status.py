@@ -197,7 +197,16 @@ def ended_reason(view: SessionView, turn: TurnView) -> str:
         return f"Cancelled by {by}.{dropped} A new mention starts the next session."
     if turn.outcome is Outcome.STOPPED and turn.stopped_by is not None:
         return f"Stopped by {inert.person(turn.stopped_by.login)}."
-    return sentence(turn.reason, 1000)
+    return _reason(turn.reason)
+
+
+def _reason(reason: str) -> str:
+    """Its first line as a sentence; what follows is a program's output, shown as it is."""
+    first, _, rest = reason.strip().partition("\n")
+    said = sentence(first[:1].upper() + first[1:], 1000)
+    if rest.strip():
+        return f"{said}:\n\n{inert.fenced(rest[-2000:], 'text')}"
+    return f"{said}." if said and said[-1].isalnum() else said
 
 
 def facts_table(turn: TurnView) -> str:

@@ -144,6 +144,14 @@ class World:
                         return s
                 await asyncio.sleep(0.02)
 
+    async def until_state(
+        self, number: int, condition: Callable[[Session], object], seconds: float = 30.0
+    ) -> Session:
+        async with asyncio.timeout(seconds):
+            while not condition(s := await self.state(number)):
+                await asyncio.sleep(0.02)
+            return s
+
     async def quiet(self) -> None:
         """Everything that has happened so far has been delivered and decided."""
         assert self.server is not None

@@ -142,7 +142,8 @@ def test_readiness_failure_and_the_end_are_heard() -> None:
     assert heard is not None
     assert (heard.launch, heard.agent, heard.agent_session) == (3, "opencode 1.18", "s1")
     assert (heard.resumed, heard.seconds) == (True, 3)
-    assert told(BootFailed(step="setup", message="exit 1")).failed == "setup: exit 1"
+    assert told(BootFailed(step="agent", message="exit 1")).failed == "agent: exit 1"
+    assert told(BootFailed(step="setup", message="a.sh: exit 1")).failed == "a.sh: exit 1"
     end = told(TurnFinished(turn=1, reason="error", error=f"died of {SECRET}", produced=False))
     assert end.finished == Finished(
         turn=1, reason="error", error="died of [removed]", produced=False

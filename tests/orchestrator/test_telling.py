@@ -328,7 +328,7 @@ async def test_an_agent_that_remembers_nothing_is_told_everything_again(told: To
     assert "An old fact." in text
     assert "It fails once a day." in text
     assert "Rules of this session" in text
-    assert "which you do not remember:\n- @alice asked: fix it" in text
+    assert "which you may not remember:\n- @alice asked: fix it" in text
     assert "It ended (succeeded) with: Fixed the clock." in text
 
 
