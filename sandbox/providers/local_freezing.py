@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from ..provider import SandboxError
 from . import local_limits
-from .local_registry import Process, Record, family, process_state
+from .local_processes import Process, family, process_state
+from .local_registry import Record
 
 
 @contextlib.contextmanager

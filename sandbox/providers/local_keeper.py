@@ -21,16 +21,19 @@ from ..spec import Launched, SandboxId, SandboxInfo, SandboxSpec, SnapshotId
 from ..zipapp import build_supervisor
 from . import local_limits, local_trash
 from .local_checkouts import Checkouts, Warm
+from .local_ending import kill
 from .local_freezing import frozen, thaw
 from .local_ground import SANDBOX_UID, Ground, Plan, find_bwrap, survey
 from .local_limits import Limits
 from .local_mounts import sandbox_plan
 from .local_preflight import overlay_works
-from .local_registry import Process, Record, Registry, kill
+from .local_processes import Process
+from .local_registry import Record, Registry
 from .local_snapshots import Manifest, Snapshots
 from .local_watchdog import Watchdog, free_mib
 
 _PROGRAMS_BELOW = "/opt/"
+_REASON_SECONDS = 86400.0  # how long it is remembered why we ended a sandbox
 _NO_OVERLAY = "overlayfs cannot be mounted here, so the checkout was copied: slower to start"
 
 
@@ -167,7 +170,7 @@ class Keeper:
         for record in self._registry.all():
             if record.live:
                 self.live(record.id)  # thaws
-            elif record.state != "ended":
+            elif record.state != "ended" or self._registry.age(record.id) > _REASON_SECONDS:
                 with self._registry.locked("name", record.name, wait=False) as ours:
                     if ours:
                         self.terminate(record.id)

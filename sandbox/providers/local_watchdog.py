@@ -12,7 +12,8 @@ from ..spec import SandboxId
 from .local_disk import usage
 from .local_ground import Ground
 from .local_limits import Mode
-from .local_registry import Process, Record, Registry, family
+from .local_processes import Process, family
+from .local_registry import Record, Registry
 
 _FILES_PER_MIB = 64
 """So that a sandbox cannot use up the inodes: 655,360 files with the default 10 GiB."""

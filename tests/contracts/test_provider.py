@@ -71,6 +71,7 @@ async def local(folder: Path) -> AsyncIterator[Place]:
             await place.provider.terminate(info.id)
         for provider in place.providers:
             assert isinstance(provider, LocalProvider)
+            await provider.sweep()
             await provider.close()
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from sandbox.providers.local import LocalProvider
 from sandbox.providers.local_keeper import Options
+from sandbox.providers.local_processes import process_state
 from sandbox.spec import Checkout, Program, Resources, SandboxId, SandboxSpec
 
 REAL_SUPERVISOR = "/opt/supervisor-under-test.pyz"
@@ -164,6 +165,7 @@ class Boxes:
         last = self.another()
         for info in await last.list({}):
             await last.terminate(info.id)
+        await last.sweep()
         for provider in self._others:
             await provider.close()
 
@@ -243,13 +245,14 @@ def processes_of(sandbox: str) -> list[str]:
 
 
 def in_pid_namespace(name: str) -> list[int]:
-    """Processes of the pid namespace `name`, as `pid:[...]` tells it."""
+    """Living processes of the pid namespace `name`, as `pid:[...]` tells it."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                if str((folder / "ns" / "pid").readlink()) == name:
-                    found.append(int(folder.name))
+                inside = str((folder / "ns" / "pid").readlink()) == name
             except OSError:
                 continue
+            if inside and process_state(int(folder.name)) not in "ZX":
+                found.append(int(folder.name))
     return found

@@ -138,6 +138,7 @@ async def test_a_dead_sandbox_is_gone_from_the_list_and_its_name_is_free(boxes: 
 
 async def test_another_process_with_the_same_id_is_not_our_sandbox(boxes: Boxes) -> None:
     sandbox = await boxes.start()
+    namespace = (await boxes.sh(sandbox, "readlink /proc/self/ns/pid")).out.strip()
     file = boxes.home(sandbox) / "record.json"
     words = json.loads(file.read_text())
     real = dict(words["init"])
@@ -145,7 +146,7 @@ async def test_another_process_with_the_same_id_is_not_our_sandbox(boxes: Boxes)
     file.write_text(json.dumps(words))
     assert await boxes.provider.list({}) == []
     await boxes.provider.terminate(sandbox)  # and we are still here
-    assert processes_of(sandbox) == []
+    assert processes_of(sandbox) == in_pid_namespace(namespace) == []
 
 
 @pytest.mark.parametrize("groups", [True, False], ids=["control groups", "no control groups"])
@@ -157,6 +158,7 @@ async def test_a_crash_between_start_and_record_leaves_no_orphan(
     before = boxes.another()
     spec = boxes.spec()
     sandbox = (await before.launch(spec)).id
+    namespace = (await boxes.sh(sandbox, "readlink /proc/self/ns/pid")).out.strip()
     file = boxes.home(sandbox) / "record.json"
     words = json.loads(file.read_text())
     words |= {"state": "starting", "init": None, "monitor": None}
@@ -165,7 +167,7 @@ async def test_a_crash_between_start_and_record_leaves_no_orphan(
     after = boxes.another()
     again = await after.launch(spec)
     assert again.id != sandbox
-    assert processes_of(sandbox) == []
+    assert processes_of(sandbox) == in_pid_namespace(namespace) == []
     assert [info.id for info in await after.list({})] == [again.id]
 
 

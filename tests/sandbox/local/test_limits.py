@@ -12,7 +12,8 @@ from support.sandboxes import Boxes, needs_bwrap, until
 from sandbox.provider import SandboxGone
 from sandbox.providers import local_limits
 from sandbox.providers.local_limits import Limits
-from sandbox.providers.local_registry import Registry, family
+from sandbox.providers.local_processes import family
+from sandbox.providers.local_registry import Registry
 from sandbox.spec import Resources, SandboxId
 
 SMALL = Resources(memory_mib=128, disk_mib=48, processes=40, cpu=1.0)

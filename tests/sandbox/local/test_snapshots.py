@@ -15,7 +15,8 @@ from support.sandboxes import Boxes, names, needs_bwrap, until
 from sandbox.provider import SandboxGone
 from sandbox.providers import local_limits
 from sandbox.providers.local_limits import Limits
-from sandbox.providers.local_registry import Registry, process_state
+from sandbox.providers.local_processes import process_state
+from sandbox.providers.local_registry import Registry
 from sandbox.spec import Checkout, SandboxId, SnapshotId
 
 pytestmark = [pytest.mark.sandboxed, needs_bwrap]
