@@ -23,6 +23,8 @@ _QUESTIONS = {
     "sender": "sent by a person, or by an App that may ask",
     "mention": "asked plainly, outside code and quotes",
     "request": "asked through the API",
+    "label": "the label that asks",
+    "assignee": "assigned to the account that stands for this App",
     "edit": "the edit asks something new",
     "scope": "the token may start work",
     "repository": "a repository that the token may use",
@@ -33,7 +35,9 @@ _QUESTIONS = {
     "configuration": "allowed by the repository's configuration",
     "text": "something that can be worked on",
     "permission": "the person may start work there",
-    "head": "commits of this repository",
+    "people": "among the people and teams that may ask",
+    "often": "not too much in this thread within an hour",
+    "head": "commits of this repository, or of a fork and named",
     "session": "the session takes it",
 }
 """What each rule asks. A rule that is not here is shown by its name."""

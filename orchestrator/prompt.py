@@ -168,7 +168,7 @@ def _body(thread: ThreadTold, ask: Ask, sealed: Sealed) -> list[str]:
 
 def _is_own(ask: Ask) -> bool:
     """The description itself is what asked, so it is the prompt already."""
-    return ask.key.startswith(("issue-", "pull-"))
+    return ask.key.startswith(("issue-", "pull-", "label-", "assign-"))
 
 
 def _pull_request(thread: ThreadTold, sealed: Sealed) -> list[str]:
