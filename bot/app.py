@@ -179,6 +179,7 @@ class Server:
         )
         self.settler = Settler(self.engine, performing, clock)
         stack.push_async_callback(self.settler.close)
+        stack.callback(working.close)
         identity = BotIdentity(
             name=settings.name or self.info.slug,
             app_id=self.info.id,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -17,7 +18,7 @@ from orchestrator.gateway import Gateway
 from orchestrator.github.repository import Repository
 from orchestrator.metering import SessionMeter
 from orchestrator.ports import Clock
-from orchestrator.session import Session, SessionId
+from orchestrator.session import Session, SessionId, pending
 from orchestrator.session.commands import (
     NoteHanded,
     NoteLaunched,
@@ -32,9 +33,11 @@ from orchestrator.session.effects import (
     StopAgent,
     TakeWork,
 )
+from orchestrator.session.events import Event, SandboxLost, SandboxReady, SandboxReleased
 from orchestrator.session.state import Turn
 from orchestrator.session.values import parse_session_id
-from orchestrator.settle import EffectImpossible
+from orchestrator.settle import EffectDeferred, EffectImpossible
+from orchestrator.starting import Closing, Starting
 from orchestrator.telling import Telling
 from orchestrator.tools import Tools, about_tools
 from sandbox.commands import Boot, Prompt, Script, StopTurn
@@ -61,7 +64,9 @@ class Working:
         deployment: str,
         app_id: int,
         clock: Clock,
+        starts_at_once: int | None = None,
     ) -> None:
+        """`starts_at_once` None: one per processor, at least two (docs/performance.md)."""
         self._engine = engine
         self._access = access
         self._provider = provider
@@ -74,6 +79,16 @@ class Working:
         self._telling = Telling(access, app_id)
         self._tools = Tools(engine=engine, access=access, clean=clean, app_id=app_id, clock=clock)
         self._attendants: dict[SessionId, Attendant] = {}
+        self._starting = Starting(starts_at_once or max(2, os.cpu_count() or 1), clock)
+        engine.listen(self._told)
+
+    def close(self) -> None:
+        """Start nothing more; what waits for its turn to start is done by the next server."""
+        self._starting.close()
+
+    def _told(self, s: Session, events: Sequence[Event]) -> None:
+        if any(isinstance(e, SandboxReady | SandboxLost | SandboxReleased) for e in events):
+            self._starting.leave(s.id)
 
     def attend(self, s: Session) -> None:
         """Listen to the session's live sandbox; to no other."""
@@ -107,6 +122,21 @@ class Working:
             await attendant.close()
 
     async def launch(self, s: Session, effect: LaunchSandbox) -> str:
+        """One of few at a time; it holds its place until its agent is ready."""
+        try:
+            await self._starting.enter(s.id)
+        except Closing:
+            raise EffectDeferred("the server is shutting down") from None
+        try:
+            state = await self._engine.get(s.id)
+            if all(owed.key != effect.key for owed in pending(state, self._clock.now())):
+                raise EffectDeferred("its turn ended before the sandbox could be started")
+            return await self._launch(s, effect)
+        except BaseException:
+            self._starting.leave(s.id)
+            raise
+
+    async def _launch(self, s: Session, effect: LaunchSandbox) -> str:
         assert s.opened is not None
         started = time.monotonic()
         plan = s.opened.plan
