@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -35,7 +36,7 @@ from orchestrator.session.effects import (
 )
 from orchestrator.session.events import Event, SandboxLost, SandboxReady, SandboxReleased
 from orchestrator.session.state import Turn
-from orchestrator.session.values import parse_session_id
+from orchestrator.session.values import Work, parse_session_id
 from orchestrator.settle import EffectDeferred, EffectImpossible
 from orchestrator.starting import Closing, Starting
 from orchestrator.telling import Telling
@@ -218,11 +219,22 @@ class Working:
         except CourierRefused as refused:
             await self._engine.tell(
                 s.id,
-                NoteWorkRefused(at=self._clock.now(), turn=turn.number, reason=str(refused)),
+                NoteWorkRefused(
+                    at=self._clock.now(), turn=turn.number, reason=self._clean(str(refused))
+                ),
             )
             return ""
+        if work is not None:
+            work = self._cleaned(work)
         await self._engine.tell(s.id, NoteWork(at=self._clock.now(), turn=turn.number, work=work))
         return work.head if work is not None else ""
+
+    def _cleaned(self, work: Work) -> Work:
+        """Its words are the agent's, and are kept and shown."""
+        files = tuple(replace(file, path=self._clean(file.path)) for file in work.files)
+        return replace(
+            work, subject=self._clean(work.subject), note=self._clean(work.note), files=files
+        )
 
     async def release(self, s: Session, effect: ReleaseSandbox) -> str:
         sandbox = SandboxId(effect.sandbox)

@@ -27,7 +27,7 @@ from orchestrator.session import Session, SessionId, pending
 from orchestrator.session.values import RepositoryId, session_id
 from sandbox.providers.local import LocalProvider
 
-from .model import Model, serving
+from .model import KEY, Model, serving
 
 HERE = Path(__file__).parent
 SECRET = "an-obviously-fake-webhook-secret"
@@ -60,6 +60,7 @@ class World:
     clock: HurriedClock
     server: Server | None = None
     provider: LocalProvider | None = None
+    outgoing: Outgoing | None = None
 
     async def start(self) -> Server:
         """A server on this world's disk; an earlier one must have been closed or killed."""
@@ -73,6 +74,8 @@ class World:
             "OPENINSPECT_DATA": str(self.root / "server"),
             "OPENINSPECT_PORT": "0",
             "OPENINSPECT_STATE_KEY": STATE_KEY,
+            "ANTHROPIC_API_KEY": KEY,
+            "ANTHROPIC_BASE_URL": self.model.url,
             "GITHUB_CREATES_PER_MINUTE": "100000",
             "GITHUB_CREATES_PER_HOUR": "1000000",
             **self.extra,
@@ -81,10 +84,9 @@ class World:
         self.provider = LocalProvider(
             self.root / "server" / "sandboxes", tools=None, log=structlog.get_logger()
         )
+        self.outgoing = Outgoing(secrets_of(settings))
         self.server = Server(
-            settings,
-            Outgoing(secrets_of(settings)),
-            Parts(clock=self.clock, provider=self.provider, upstreams=[self.model.upstream]),
+            settings, self.outgoing, Parts(clock=self.clock, provider=self.provider)
         )
         await self.server.start()
         self.github.set_webhook(

@@ -10,9 +10,6 @@ from typing import Any
 
 from aiohttp import web
 
-from orchestrator.gateway import Upstream, anthropic
-from orchestrator.secret import Secret
-
 KEY = "sk-ant-api03-an-obviously-fake-model-key-0123456789"
 
 
@@ -27,10 +24,6 @@ class Model:
     calls: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def upstream(self) -> Upstream:
-        return anthropic(Secret(KEY), self.url)
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()
