@@ -25,6 +25,8 @@ log = structlog.get_logger()
 PER_COMMENT = timedelta(seconds=1)
 PER_MINUTE = 60
 PER_HOUR = 1200
+KEPT = timedelta(minutes=5)
+"""How long a comment that shows all there is stays in mind, to skip edits that change nothing."""
 KEPT_FOR_FINALS = 0.1
 
 
@@ -65,25 +67,27 @@ class Publisher:
         self._budget_of = budget_of
         self._clock = clock
         self._budgets: dict[str, _Budget] = {}
+        self._closed = False
 
     def show(self, session: Session) -> None:
         """The comment shall show this, when the budget allows; a newer view replaces it."""
-        self._budget(session).want(session, None)
+        if not self._closed:
+            self._budget(session).want(session, None)
 
     async def show_now(self, session: Session) -> None:
         """The comment shows at least this once we return.
 
         Raises `EditFailed` where GitHub did not take it; a pause is waited out.
         """
+        if self._closed:
+            raise EditFailed("the server is shutting down")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._budget(session).want(session, done)
         await done
 
-    def forget(self, session: SessionId) -> None:
-        for budget in self._budgets.values():
-            budget.comments.pop(session, None)
-
     async def close(self) -> None:
+        """Edit nothing more; an edit that is under way has ended when this returns."""
+        self._closed = True
         for budget in self._budgets.values():
             budget.task.cancel()
         await asyncio.gather(*(b.task for b in self._budgets.values()), return_exceptions=True)
@@ -126,8 +130,10 @@ class _Budget:
                 wait = self._start_what_may_go(self._clock.now())
                 await self._sleep(wait)
         finally:
-            for task in self._edits:
+            edits = list(self._edits)
+            for task in edits:
                 task.cancel()
+            await asyncio.gather(*edits, return_exceptions=True)
             for comment in self.comments.values():
                 for waiter in comment.waiters:
                     waiter.cancel()
@@ -149,6 +155,7 @@ class _Budget:
         if self._paused_until is not None and now < self._paused_until:
             return (self._paused_until - now).total_seconds()
         soonest: datetime | None = None
+        self._forget_old(now)
         wanting = [c for c in self.comments.values() if self._wants(c) and not c.in_flight]
         wanting.sort(key=_urgency)
         for comment in wanting:
@@ -159,6 +166,13 @@ class _Budget:
             elif soonest is None or ready < soonest:
                 soonest = ready
         return None if soonest is None else (soonest - now).total_seconds()
+
+    def _forget_old(self, now: datetime) -> None:
+        for session, comment in list(self.comments.items()):
+            at = comment.edited_at
+            idle = not self._wants(comment) and not comment.in_flight
+            if idle and at is not None and now >= at + KEPT:
+                del self.comments[session]
 
     @staticmethod
     def _wants(comment: _Comment) -> bool:

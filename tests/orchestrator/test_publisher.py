@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from support.clock import StillClock
 
-from orchestrator.publisher import PER_MINUTE, EditFailed, EditRefused, Publisher
+from orchestrator.publisher import KEPT, PER_MINUTE, EditFailed, EditRefused, Publisher
 from orchestrator.session import Session, initial
 from orchestrator.session.values import RepositoryId, session_id
 
@@ -118,3 +118,52 @@ async def test_a_failed_final_edit_is_told_to_whoever_waits(desk: Desk) -> None:
     desk.fail = True
     with pytest.raises(EditFailed):
         await desk.publisher.show_now(session(1, 1))
+
+
+async def test_nothing_is_edited_after_the_end(desk: Desk) -> None:
+    """Late events must not wake an editor whose connection is closed."""
+    desk.publisher.show(session(1, 1))
+    await desk.settle()
+    await desk.publisher.close()
+    desk.publisher.show(session(1, 2))
+    desk.publisher.show(session(2, 1))
+    with pytest.raises(EditFailed, match="shutting down"):
+        await desk.publisher.show_now(session(3, 1))
+    await desk.pass_time(3)
+    assert len(desk.edits) == 1
+
+
+async def test_an_edit_under_way_has_ended_when_close_returns() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def edit(session: Session, body: str) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # as a connection that is being given back
+            ended.set()
+
+    publisher = Publisher(
+        render=lambda s: "body", edit=edit, budget_of=lambda s: "one", clock=StillClock()
+    )
+    publisher.show(session(1, 1))
+    await begun.wait()
+    await publisher.close()
+    assert ended.is_set()
+
+
+async def test_comments_at_rest_are_forgotten_and_shown_again_when_asked(desk: Desk) -> None:
+    for number in range(1, 30):
+        desk.publisher.show(session(number, 1))
+        await desk.settle()
+    [budget] = desk.publisher._budgets.values()
+    assert len(budget.comments) == 29
+    await desk.pass_time(1)
+    desk.clock.advance(KEPT.total_seconds())
+    desk.publisher.show(session(99, 1))
+    await desk.settle()
+    assert set(budget.comments) == {session(99, 1).id}
+    desk.publisher.show(session(1, 2))
+    await desk.settle()
+    assert desk.edits[-1][1:] == (session(1, 2).id, f"{session(1, 2).id} at 2")
