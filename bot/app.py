@@ -283,11 +283,17 @@ class Server:
             settler=self.settler,
             clock=self._parts.clock,
             repositories=self.journal.repositories,
+            tidy=self._tidy,
         )
         found = await sweeper.sweep()
         self._in_background(sweeper.run(), "sweeper")
         waiting = await self.intake.resume()
         log.info("taken_up", sessions=found, deliveries=waiting)
+
+    async def _tidy(self) -> None:
+        if isinstance(self.provider, LocalProvider):
+            await self.provider.sweep()
+        await self.journal.prune(self._parts.clock.now())
 
     def _in_background(self, work: Coroutine[object, object, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from bot.commands import demo, explain, lint, run, serve, tokens
 from bot.commands.word import Word
 
-WORDS: tuple[Word, ...] = (
-    serve.WORD,
-    demo.WORD,
-    run.WORD,
-    tokens.WORD,
-    explain.WORD,
-    lint.WORD,
-)
+WORDS = ("serve", "demo", "run", "tokens", "explain", "lint")
+"""Each is a module of `bot.commands`; only the one that was typed is imported."""
 _EPILOG = """\
 `openinspect COMMAND --help` says more about each.
 Exit codes: 0 done or nothing to do, 1 it failed, 2 wrong usage or configuration.
@@ -24,15 +19,26 @@ Exit codes: 0 done or nothing to do, 1 it failed, 2 wrong usage or configuration
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code; wrong usage raises `SystemExit(2)`, as argparse does."""
-    arguments = _parser().parse_args(argv)
+    typed = sys.argv[1:] if argv is None else list(argv)
     try:
+        arguments = _parser(typed[:1]).parse_args(typed)
         code: int = arguments.run(arguments)
     except KeyboardInterrupt:
         return 130
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def every_word() -> tuple[Word, ...]:
+    return tuple(_word(name) for name in WORDS)
+
+
+def _word(name: str) -> Word:
+    word: Word = import_module(f"bot.commands.{name}").WORD
+    return word
+
+
+def _parser(typed: Sequence[str]) -> argparse.ArgumentParser:
+    chosen = [_word(name) for name in WORDS if name in typed] or every_word()
     parser = argparse.ArgumentParser(
         prog="openinspect",
         description="Coding agents that live on GitHub issues and pull requests",
@@ -41,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     words = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for word in WORDS:
+    for word in chosen:
         own = words.add_parser(
             word.name,
             help=word.help,

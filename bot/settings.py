@@ -103,7 +103,7 @@ ALL = (
     _Setting(name="OPENINSPECT_LOG_LEVEL", doc="debug, info, warning or error", default="info"),
     _Setting(
         name="OPENINSPECT_MODEL",
-        doc="model where a repository names none, as provider/name",
+        doc="model where a repository names none, provider/name; local/NAME is OPENAI_BASE_URL's",
         default="anthropic/claude-sonnet-4-6",
     ),
     _Setting(name="OPENINSPECT_AGENT", doc="command of another ACP agent, words split at spaces"),

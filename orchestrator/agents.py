@@ -16,6 +16,8 @@ from sandbox.commands import GATEWAY_PORT, AgentProgram
 from sandbox.spec import Program
 
 AGENT_DIRECTORY = "/opt/openinspect/agent"
+LOCAL = "local"
+"""`local/NAME` is model NAME of whatever OpenAI-compatible server `OPENAI_BASE_URL` names."""
 KEYLESS = "the-key-is-added-outside-the-sandbox"
 
 
@@ -39,7 +41,8 @@ class Agents:
     default_model: str
     command: tuple[str, ...] = ()
     custom_models: Mapping[str, CustomModel] = field(default_factory=dict)
-    """By full id, such as `openai/scripted`."""
+    """By full id, such as `ours/scripted`: a provider word of its own, since OpenCode speaks to
+    `openai` in its own way."""
 
     def programs(self, plan: Plan) -> tuple[Program, ...]:
         """Read-only trees that the sandbox must show for the agent to start."""
@@ -88,9 +91,13 @@ class Agents:
             "openai": {"options": _options("openai")},
             "opencode": {"options": _options("opencode")},
         }
-        for full, custom in self.custom_models.items():
+        custom_models = dict(self.custom_models)
+        if model.startswith(f"{LOCAL}/"):
+            custom_models.setdefault(model, CustomModel())
+        for full, custom in custom_models.items():
             name, _, short = full.partition("/")
-            provider = providers.setdefault(name, {"options": _options(name)})
+            upstream = "openai" if name == LOCAL else name
+            provider = providers.setdefault(name, {"options": _options(upstream)})
             provider["npm"] = "@ai-sdk/openai-compatible"
             models = provider.setdefault("models", {})
             assert isinstance(models, dict)

@@ -36,6 +36,7 @@ async def thread_now(repository: Repository, number: int) -> tuple[Thread, str]:
         commit=pull.head.sha,
         base_branch=pull.base.ref,
         base_commit=pull.base.sha,
+        pushed_at=pull.head.pushed_at,
     )
     return replace(thread_of(issue), head=head), pull.html_url
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
 
 import structlog
 
@@ -15,6 +16,8 @@ from orchestrator.settle import Settler
 log = structlog.get_logger()
 
 EVERY_SECONDS = 60.0
+TIDY_EVERY = 60
+"""Sweeps between two times of tidying up."""
 
 
 class Sweeper:
@@ -27,11 +30,13 @@ class Sweeper:
         settler: Settler,
         clock: Clock,
         repositories: Callable[[], Awaitable[Iterable[RepositoryId]]],
+        tidy: Callable[[], Awaitable[None]],
     ) -> None:
         self._engine = engine
         self._settler = settler
         self._clock = clock
         self._repositories = repositories
+        self._tidy = tidy
 
     async def sweep(self) -> int:
         """Keep every open session; how many there are."""
@@ -43,11 +48,15 @@ class Sweeper:
         return len(found)
 
     async def run(self) -> None:
-        while True:
-            await self._clock.sleep(EVERY_SECONDS)
+        """`tidy` takes away what dead sandboxes left, at the start and once an hour."""
+        for minute in count():
             try:
-                await self.sweep()
+                if minute % TIDY_EVERY == 0:
+                    await self._tidy()
+                if minute:
+                    await self.sweep()
             except asyncio.CancelledError:
                 raise
             except Exception:
                 log.exception("sweep_failed")
+            await self._clock.sleep(EVERY_SECONDS)

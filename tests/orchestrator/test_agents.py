@@ -89,18 +89,24 @@ def test_opencode_reaches_every_provider_through_the_gateway_and_calls_nobody_el
 def test_a_model_that_opencode_does_not_know_is_told_to_it(opencode: Path) -> None:
     agents = Agents(
         opencode=opencode,
-        default_model="openai/scripted",
+        default_model="ours/scripted",
         custom_models={
-            "openai/scripted": CustomModel(context_tokens=1000, output_tokens=100),
-            "openai/other": CustomModel(),
-            "local/small": CustomModel(),
+            "ours/scripted": CustomModel(context_tokens=1000, output_tokens=100),
+            "ours/other": CustomModel(),
         },
     )
-    config = agents.opencode_config("openai/scripted")
+    config = agents.opencode_config("ours/scripted")
     providers = config["provider"]
     assert isinstance(providers, dict)
-    assert providers["openai"]["npm"] == "@ai-sdk/openai-compatible"
-    assert sorted(providers["openai"]["models"]) == ["other", "scripted"]
-    assert providers["openai"]["models"]["scripted"]["limit"] == {"context": 1000, "output": 100}
-    assert list(providers["local"]["models"]) == ["small"]
-    assert config["enabled_providers"] == ["anthropic", "local", "openai", "opencode"]
+    assert providers["ours"]["npm"] == "@ai-sdk/openai-compatible"
+    assert sorted(providers["ours"]["models"]) == ["other", "scripted"]
+    assert providers["ours"]["models"]["scripted"]["limit"] == {"context": 1000, "output": 100}
+    assert config["enabled_providers"] == ["anthropic", "openai", "opencode", "ours"]
+
+
+def test_a_local_model_needs_no_more_than_its_name(opencode: Path) -> None:
+    agents = Agents(opencode=opencode, default_model="local/qwen3-coder:30b")
+    providers = agents.opencode_config("local/qwen3-coder:30b")["provider"]
+    assert isinstance(providers, dict)
+    assert list(providers["local"]["models"]) == ["qwen3-coder:30b"]
+    assert providers["local"]["options"]["baseURL"].endswith("/openai/v1")
