@@ -58,6 +58,7 @@ from orchestrator.triggers import BotIdentity
 from orchestrator.working import Working
 from sandbox.provider import Provider
 from sandbox.providers.local import LocalProvider
+from sandbox.providers.local_keeper import Options
 
 log = structlog.get_logger()
 
@@ -268,12 +269,16 @@ class Server:
         )
 
     async def _local_provider(self) -> Provider:
+        uid = self._settings.sandbox_user
         provider = LocalProvider(
-            self._settings.data / "sandboxes", tools=self._settings.tools, log=log
+            self._settings.data / "sandboxes",
+            tools=self._settings.tools,
+            log=log,
+            options=Options(uid=uid) if uid is not None else None,
         )
         self._stack.push_async_callback(provider.close)
         for problem in await provider.preflight():
-            log.warning("sandbox_problem", problem=str(problem))
+            log.warning("sandbox_problem", what=problem.what, fix=problem.fix, fatal=problem.fatal)
         return provider
 
     async def _take_up(self) -> None:

@@ -221,6 +221,9 @@ async def _stage(root: Path, options: DemoOptions, story: Story) -> AsyncIterato
             raise DemoFailed("OpenCode is not installed here; run `make setup` first")
         provider = LocalProvider(settings.data / "sandboxes", tools=settings.tools, log=log)
         stack.push_async_callback(_leave_nothing, provider)
+        for problem in await provider.preflight():
+            if problem.fatal:
+                raise DemoFailed(f"{problem.what}; type: {problem.fix}")
         server = Server(settings, outgoing, Parts(upstreams=upstreams, provider=provider))
         await server.start()
         stack.push_async_callback(server.close)
