@@ -44,7 +44,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.sandboxed, needs_bwrap]
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 MODEL = "anthropic/claude-sonnet-4-5"
-COLD, WARM, REAL = 15, 20, 3
+COLD, WARM, REAL = 15, 18, 3
 EYES, STATUS, HANDED = 150, 500, 800
 """Targets in milliseconds; the medians must not pass them."""
 
