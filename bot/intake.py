@@ -171,7 +171,7 @@ class Intake:
 
 def _lasts(error: Exception) -> bool:
     """The state branch cannot be read because GitHub does not let us, not just now."""
-    cause = error.__cause__
+    cause = error.__cause__ if isinstance(error, RecordUnavailable) else None
     return isinstance(cause, GitHubError) and not isinstance(cause, TryLater)
 
 

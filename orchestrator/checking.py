@@ -72,8 +72,8 @@ class Checking:
     async def finish(
         self, repository: Repository, s: Session, effect: FinishCheck, *, again: bool
     ) -> str:
-        """The run that was started is completed; a head that moved gets one of its own, since a
-        check belongs to one commit."""
+        """The run that was started is completed; a turn that moved the head has one on its own
+        commit as well, since a check belongs to one commit."""
         turn = shown_turn(s, effect.turn)
         conclusion = messages.conclusion(turn)
         output = self._output(messages.check_finished(view(s, effect.turn), turn))
@@ -81,8 +81,11 @@ class Checking:
             await repository.update_check_run(
                 int(effect.check_run), status="completed", conclusion=conclusion, output=output
             )
-        head = await self._head(repository, s)
-        if head is None or (effect.check_run and (turn.work is None or turn.work.head != head)):
+        work = turn.work if turn.work is not None and turn.work.branch == s.branch else None
+        if work is None and effect.check_run:
+            return effect.check_run
+        head = work.head if work is not None else await self._head(repository, s)
+        if head is None:
             return effect.check_run
         if effect.check_run:
             runs = await repository.check_runs(head, CHECK_NAME)
