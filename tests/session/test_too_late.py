@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.session.commands import (
     AnswerStatus,
+    Archive,
     Cancel,
     Command,
     Confirm,
@@ -22,6 +23,7 @@ from orchestrator.session.commands import (
     NoteReleased,
     NoteWork,
     NoteWorkRefused,
+    RaiseBudget,
     Receive,
     RefusePrompt,
     ReserveModelCall,
@@ -132,6 +134,17 @@ def test_nothing_is_retried_in_a_cancelled_session(story: Story) -> None:
         at=START, key=PromptKey("comment-4"), by=ALICE, source=source(4), text="Cancelled"
     )
     assert story.tell(again), "its status can still be asked for"
+
+
+def test_a_cancelled_session_is_given_no_money_and_not_put_away(story: Story) -> None:
+    story.add(1)
+    story.tell(word(Cancel, 2))
+    before, key = story.session, PromptKey("comment-3")
+    with pytest.raises(SessionEnded):
+        story.tell(RaiseBudget(at=START, key=key, by=BOB, source=source(3), microdollars=1_000_000))
+    with pytest.raises(SessionEnded):
+        story.tell(Archive(at=START, key=key, by=BOB, source=source(3)))
+    assert story.session is before
 
 
 def test_stop_while_the_work_is_taken_out_finds_nothing_running(story: Story) -> None:
