@@ -179,7 +179,7 @@ def _ended(view: SessionView, turn: TurnView) -> str:
     parts = [
         ended_reason(view, turn),
         prose(turn.said, _SUMMARY) if turn.said.strip() else "",
-        facts_table(turn),
+        facts_table(turn) if shown else "",
         saved_words(view, turn),
         "" if shown else "\n".join(steps.checklist(turn.steps, None)),
     ]
