@@ -74,6 +74,13 @@ class Publisher:
         if not self._closed:
             self._budget(session).want(session, None)
 
+    def posted(self, session: Session, body: str) -> None:
+        """The comment has just been made and reads like this: an edit now would say no more."""
+        comment = self._budget(session).comment(session)
+        comment.shown_version = session.version
+        comment.shown_hash = hashlib.sha256(body.encode()).digest()
+        comment.edited_at = self._clock.now()
+
     async def show_now(self, session: Session) -> None:
         """The comment shows at least this once we return.
 
@@ -113,12 +120,17 @@ class _Budget:
         self.comments: dict[SessionId, _Comment] = {}
         self.task = asyncio.create_task(self._run(), name="publisher")
 
-    def want(self, session: Session, waiter: asyncio.Future[None] | None) -> None:
+    def comment(self, session: Session) -> _Comment:
+        """What is known of this session's comment, with the newest view that we were given."""
         comment = self.comments.get(session.id)
         if comment is None:
             comment = self.comments[session.id] = _Comment(session=session)
         elif session.version >= comment.session.version:
             comment.session = session
+        return comment
+
+    def want(self, session: Session, waiter: asyncio.Future[None] | None) -> None:
+        comment = self.comment(session)
         if waiter is not None:
             comment.waiters.append(waiter)
         self._wake.set()

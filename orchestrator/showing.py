@@ -106,7 +106,9 @@ class Showing:
                 return await self._comment(repository, s, prompt.source.thread, body, key, again)
             case CreateStatus():
                 body, home = self.render(s), home_number(s)
-                return await self._comment(repository, s, home, body, STATUS_KEY, again)
+                made = await self._comment(repository, s, home, body, STATUS_KEY, again)
+                self._publisher.posted(s, body)
+                return made
             case ShowFinal():
                 if s.ref(STATUS_KEY) is not None:
                     await self._publisher.show_now(s)
