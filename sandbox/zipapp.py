@@ -29,6 +29,7 @@ _MODULES = (
     "wire.py",
 )
 _MAIN = b"""import sys
+sys.modules["ssl"] = None  # nothing here speaks TLS, and asyncio starts sooner without
 if sys.argv[1:2] == ["--mcp"]:
     from sandbox.supervisor.bridge import main
 else:

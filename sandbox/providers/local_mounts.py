@@ -141,5 +141,5 @@ def sandbox_plan(
     }
     for key, value in environment.items():
         argv += ["--setenv", key, value]
-    argv += ["--", python, "-I", SUPERVISOR, "--run-dir", RUN, "--workspace", WORKSPACE]
+    argv += ["--", python, "-I", "-S", SUPERVISOR, "--run-dir", RUN, "--workspace", WORKSPACE]
     return [*argv, "--home", HOME], binds
