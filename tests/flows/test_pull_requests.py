@@ -262,7 +262,7 @@ async def test_after_a_merge_the_issue_gets_a_new_pull_request(world: World) -> 
     more = "sh: echo more >> fix.txt && git commit -qam 'Say more'\nsay: Said more."
     await world.say(f"@openinspect {more}", on=number)
     await world.until(lambda: len(world.github.pulls(world.repo)) == 2)
-    await world.until_status(number, "Done")
+    await world.until(lambda: "**Done** · turn 3" in world.status(number))
     second = world.github.pulls(world.repo)[1]
     assert second.title == "Say more"
     assert world.github.file(world.repo, second.head, "fix.txt") == "fixed\nmore\n"
