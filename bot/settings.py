@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class _Setting:
 
 ALL = (
     _Setting(name="GITHUB_APP_ID", doc="the App's id, a number (its settings page, top)"),
-    _Setting(name="GITHUB_APP_CLIENT_ID", doc="the App's client id; used instead of the id if set"),
+    _Setting(name="GITHUB_APP_CLIENT_ID", doc="the App's client id; signs in place of the number"),
     _Setting(name="GITHUB_APP_PRIVATE_KEY", doc="the App's private key, the PEM text itself"),
     _Setting(name="GITHUB_APP_PRIVATE_KEY_FILE", doc="or the file that holds it"),
     _Setting(
@@ -197,6 +198,8 @@ def _from_file(file: Path) -> Mapping[str, str]:
             problems.append(f"{file}:{number}: unknown setting {name}; see `serve --help`")
         elif name in values:
             problems.append(f"{file}:{number}: {name} is set twice")
+        elif re.search(r"\s#", value):
+            problems.append(f"{file}:{number}: a comment needs a line of its own")
         else:
             values[name] = value.strip().strip("'\"").replace("\\n", "\n")
     if problems:
@@ -282,7 +285,7 @@ class _Reader:
 
     def url(self, name: str, *, plain: bool = False) -> str:
         """`plain`: http is good enough, since no credential goes there."""
-        value = self.text(name).rstrip("/")
+        value = self._address(name).rstrip("/")
         parts = urlsplit(value)
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
@@ -290,6 +293,18 @@ class _Reader:
         elif parts.scheme == "http" and not local and not plain:
             self.problem(name, "must be https: over http, keys and tokens could be read on the way")
         return value
+
+    def _address(self, name: str) -> str:
+        """GitHub Enterprise Server has all three roots on one host: one that is not set follows
+        from `GITHUB_API_URL`, so that no token goes to github.com by a forgotten line.
+        https://docs.github.com/enterprise-server/rest/using-the-rest-api"""
+        api = self.text("GITHUB_API_URL").rstrip("/")
+        own = bool(self._values.get(name, "").strip())
+        if own or api == _KNOWN["GITHUB_API_URL"].default or not api.endswith("/api/v3"):
+            return self.text(name)
+        root = api.removesuffix("/api/v3")
+        derived = {"GITHUB_GRAPHQL_URL": f"{root}/api/graphql", "GITHUB_SERVER_URL": root}
+        return derived.get(name) or self.text(name)
 
     def private_key(self) -> Secret:
         text = self.text("GITHUB_APP_PRIVATE_KEY").replace("\\n", "\n")
@@ -324,12 +339,16 @@ class _Reader:
 
     def state_key(self) -> Secret | None:
         value = self.optional("OPENINSPECT_STATE_KEY")
-        if value is not None and len(value) < 32:
+        if value is not None and re.search(r"\s", value):
+            self.problem("OPENINSPECT_STATE_KEY", "has white space in it")
+        elif value is not None and len(value) < 32:
             self.problem("OPENINSPECT_STATE_KEY", "is shorter than 32 characters")
         return Secret(value) if value is not None else None
 
     def upstream(self, name: str) -> ModelUpstream:
         key = self.optional(f"{name}_API_KEY")
+        if key is not None and re.search(r"\s", key):
+            self.problem(f"{name}_API_KEY", "has white space in it")
         setting = f"{name}_BASE_URL"
         address = self.url(setting, plain=key is None)
         return ModelUpstream(

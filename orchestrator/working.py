@@ -253,7 +253,8 @@ class Working:
         await self._engine.tell(
             s.id, NoteReleased(at=self._clock.now(), launch=effect.launch, snapshot=snapshot)
         )
-        if snapshot is not None and before is not None and before != snapshot:
+        replaced = snapshot is not None and before != snapshot
+        if before is not None and (replaced or s.ended):
             await self._provider.delete_snapshot(SnapshotId(before))
         return snapshot or ""
 

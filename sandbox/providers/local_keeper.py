@@ -47,6 +47,8 @@ class Options:
     """Less free disk than this and launches are refused."""
     warm_kept: int = 16
     """Warm checkouts kept although nothing uses them."""
+    snapshots_kept_seconds: float = 14 * 24 * 3600.0
+    """Snapshots older than this are removed by `sweep`."""
     snapshot_seconds: float = 120.0
     """The longest that a sandbox is kept frozen."""
     listen_seconds: float = 20.0
@@ -176,7 +178,7 @@ class Keeper:
                         self.terminate(record.id)
         for sandbox in self._registry.unregistered():
             self.terminate(sandbox)
-        self._snapshots.sweep()
+        self._snapshots.sweep(kept_seconds=self._options.snapshots_kept_seconds)
         local_trash.empty(self._ground)
         self._checkouts.prune(keep=self._options.warm_kept, used=self._lowers)
 

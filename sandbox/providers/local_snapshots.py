@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -111,10 +112,16 @@ class Snapshots:
     def delete(self, snapshot: SnapshotId) -> None:
         shutil.rmtree(self._folder(snapshot), ignore_errors=True)
 
-    def sweep(self) -> None:
-        """Remove what was never finished."""
+    def sweep(self, *, kept_seconds: float) -> None:
+        """Remove what was never finished, and what is older than `kept_seconds`: a session that
+        comes back after that starts afresh, and its work is on its branch."""
         for folder in self._root.glob(".snap-*"):
             shutil.rmtree(folder, ignore_errors=True)
+        oldest = time.time() - kept_seconds
+        for folder in self._root.glob("snap-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if folder.stat().st_mtime < oldest:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _folder(self, snapshot: SnapshotId) -> Path:
         if "/" in snapshot or not snapshot.startswith("snap-"):

@@ -101,3 +101,23 @@ def test_a_local_model_needs_no_key_and_no_encryption() -> None:
     assert settings.anthropic.own_address is None
     [problem] = problems(OPENAI_BASE_URL="http://models.lan:11434/v1", OPENAI_API_KEY="sk-fake")
     assert "must be https" in problem
+
+
+def test_the_roots_of_an_enterprise_server_follow_from_its_api() -> None:
+    settings = parse(GOOD | {"GITHUB_API_URL": "https://ghe.example/api/v3"})
+    assert settings.graphql_url == "https://ghe.example/api/graphql"
+    assert settings.server_url == "https://ghe.example"
+
+
+def test_a_comment_behind_a_value_is_not_part_of_a_key(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text("ANTHROPIC_API_KEY=sk-fake   # or another one\n")
+    file.chmod(0o600)
+    with pytest.raises(SettingsError, match="a comment needs a line of its own"):
+        from_environment(file)
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "OPENINSPECT_STATE_KEY"])
+def test_a_key_with_white_space_in_it_is_refused(name: str) -> None:
+    [problem] = problems(**{name: f"{'k' * 40} and more"})
+    assert "white space" in problem

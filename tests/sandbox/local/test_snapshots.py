@@ -273,3 +273,15 @@ async def test_a_sparse_giant_costs_neither_time_nor_space(
     assert (
         await boxes.sh(again, "stat -c %s ~/hole20; du -sm ~ | cut -f1")
     ).out == "209715200\n1\n"
+
+
+async def test_a_snapshot_of_two_weeks_ago_is_swept_away(boxes: Boxes, checkout: Checkout) -> None:
+    sandbox = await boxes.start(checkout=checkout)
+    fresh, old = [await boxes.provider.snapshot(sandbox) for _ in range(2)]
+    await boxes.provider.terminate(sandbox)
+    [folder] = [path for path in boxes.root.rglob(str(old)) if path.is_dir()]
+    long_ago = folder.stat().st_mtime - 15 * 24 * 3600
+    os.utime(folder, (long_ago, long_ago))
+    await boxes.provider.sweep()
+    assert not folder.exists()
+    await restored(boxes, fresh)
