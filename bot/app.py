@@ -325,12 +325,15 @@ class Server:
         log.info("ready", host=self._settings.host, port=self.port)
 
     async def _health(self, request: web.Request) -> web.Response:
+        status = "ok" if self.ready else "stopping"
+        if not self.journal.healthy:
+            status = "journal cannot be written"
         body = {
-            "status": "ok" if self.ready else "stopping",
+            "status": status,
             "app": self.info.slug,
             "open_sessions": len(self.settler.kept()),
         }
-        return web.json_response(body, status=200 if self.ready else 503)
+        return web.json_response(body, status=200 if status == "ok" else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         self.metrics.open_sessions(len(self.settler.kept()))

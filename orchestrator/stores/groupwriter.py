@@ -83,6 +83,11 @@ class GroupWriter:
         self._jobs.put(job)
         return job.future
 
+    @property
+    def healthy(self) -> bool:
+        """False from a failed write until the next one that goes through."""
+        return self._connection is not None
+
     async def close(self) -> None:
         """Everything submitted before is finished first."""
         if not self._closed:

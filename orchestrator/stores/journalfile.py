@@ -39,6 +39,11 @@ class JournalFile:
         except (sqlite3.Error, OSError) as error:
             raise JournalUnavailable(f"{path.name}: {error}") from error
 
+    @property
+    def healthy(self) -> bool:
+        """Whether the last write reached the disk."""
+        return self._writer.healthy
+
     async def close(self) -> None:
         """Whatever was handed over before is on disk when this returns."""
         await self._writer.close()

@@ -311,7 +311,7 @@ async def main():
         try:
             await journal.append("7001-1-main-1", version, ["during" * 500])
         except JournalUnavailable:
-            print("refused", flush=True)
+            print("refused", journal.healthy, flush=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     print(await journal.append("7001-1-main-1", version, ["after"]), flush=True)
     print(await journal.known("7001-1-main-1"))
@@ -324,7 +324,7 @@ asyncio.run(main())
     async with asyncio.timeout(60):
         out, _ = await child.communicate()
     assert out.decode().splitlines() == [
-        *["refused"] * 3,
+        *["refused False"] * 3,
         "2",
         "Known(pushed=0, lines=('before', 'after'))",
     ]
