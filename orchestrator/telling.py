@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import structlog
 
+from orchestrator import pull_thread
 from orchestrator.access import Access
 from orchestrator.github.errors import GitHubError
 from orchestrator.github.repository import Repository
-from orchestrator.github.values import GHOST, Person
+from orchestrator.github.values import GHOST, Comment, Person, ReviewComment
 from orchestrator.prompt import (
     MAX_BODY,
     MAX_HUNK,
@@ -122,7 +124,15 @@ class Telling:
             for remark in await repository.comments(source.thread, since=since)
             if f"{SourceKind.ISSUE_COMMENT}-{remark.id}" not in known
         ]
-        people = {r.author.id: r.author for r in remarks if r.author.id != GHOST.id}
+        facts = _pull_request(s, frozen)
+        reviews: list[ReviewComment] = []
+        if facts is not None:
+            found = await pull_thread.review_thread(repository, source.thread, since)
+            reviews = [comment for comment in found if pull_thread.key_of(comment) not in known]
+            if not since_last:
+                facts = replace(facts, diff=await pull_thread.diff(repository, source.thread))
+        said_by = [*(r.author for r in remarks), *(c.author for c in reviews)]
+        people = {author.id: author for author in said_by if author.id != GHOST.id}
         writers = await self._writers(repository, list(people.values())[:MOST_AUTHORS])
         author = frozen.get("author")
         login, author_id = _author(author)
@@ -133,17 +143,17 @@ class Telling:
             body="" if since_last and turn.number > 1 else str(frozen.get("body", "")),
             author=Author(login=login, may_write=author_id in writers or None),
             remarks=[
-                Remark(
-                    key=f"{SourceKind.ISSUE_COMMENT}-{r.id}",
-                    author=Author(login=r.author.login, may_write=r.author.id in writers),
-                    body=r.body,
-                    created_at=r.created_at,
-                    updated_at=r.updated_at,
-                )
-                for r in remarks
-                if not (r.app_id == self._app_id and "<!-- openinspect:" in r.body)
+                *(
+                    _remark(f"{SourceKind.ISSUE_COMMENT}-{r.id}", r, writers)
+                    for r in remarks
+                    if not (r.app_id == self._app_id and "<!-- openinspect:" in r.body)
+                ),
+                *(
+                    _remark(pull_thread.key_of(c), c, writers, pull_thread.where(c))
+                    for c in reviews
+                ),
             ],
-            pull_request=_pull_request(s, frozen),
+            pull_request=facts,
         )
 
     async def _writers(self, repository: Repository, people: list[Person]) -> set[int]:
@@ -174,6 +184,17 @@ class Telling:
             return []
         text = file.content[: MAX_INSTRUCTIONS * 4].decode("utf-8", "replace")
         return [(INSTRUCTIONS, text)]
+
+
+def _remark(key: str, said: Comment | ReviewComment, writers: set[int], where: str = "") -> Remark:
+    return Remark(
+        key=key,
+        author=Author(login=said.author.login, may_write=said.author.id in writers),
+        body=said.body,
+        created_at=said.created_at,
+        updated_at=said.updated_at,
+        where=where,
+    )
 
 
 def _author(author: object) -> tuple[str, int]:

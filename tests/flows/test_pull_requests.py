@@ -295,3 +295,21 @@ async def test_the_branch_of_an_issue_that_somebody_deleted_is_made_again(world:
     second = world.github.pulls(world.repo)[1]
     assert titles(world, second.head)[:2] == ["Say more", "Fix the thing"]
     await world.until_status(number, "Done")
+
+
+async def test_the_agent_is_told_the_changes_and_the_review_threads(world: World) -> None:
+    await world.github.push_commit(
+        world.repo, "feature", files={"calc.py": "x = 1\n"}, message="Add x", by=world.alice
+    )
+    pull = await world.github.open_pull_request(
+        world.repo, by=world.alice, head="feature", title="Add x", body="Adds x."
+    )
+    await world.github.review_comment(
+        world.repo, pull.number, by=world.stranger, body="Why not 2?", path="calc.py", line=1
+    )
+    await world.say("@openinspect show-prompt", on=pull.number)
+    await world.until(lambda: world.ours(pull.number)[1:])
+    told = (await world.state(pull.number)).turns[0].said
+    assert "+x = 1" in told
+    assert "Why not 2?" in told
+    assert "calc.py, line 1" in told
