@@ -1,7 +1,7 @@
 """Deliveries after the door: forget repeats, decide those of one thread in order, drain at exit.
 
 What was taken is in the journal before GitHub hears 202, so a crash at any point only means that
-the delivery is decided at the next start.
+the delivery is decided at the next start. What cannot be decided now is tried again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -29,9 +30,13 @@ from orchestrator.triggers import BadPayload
 log = structlog.get_logger()
 
 MOST_AT_ONCE = 32
-"""Threads decided concurrently."""
+"""Deliveries asked about concurrently; one that waits for GitHub is not among them."""
 TRIES = (1.0, 5.0, 30.0, 120.0, 300.0)
-"""Waits in seconds while GitHub cannot be asked; then the failure is the decision."""
+"""Waits in seconds while GitHub or the journal cannot be asked; the last one is repeated."""
+GIVEN_UP = timedelta(hours=24)
+"""So long after it was received, and after every wait above, the failure is the decision."""
+EVERY_SECONDS = 60.0
+PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,10 @@ class Intake:
         self._clock = clock
         self._metrics = metrics
         self._queues: dict[_Thread, deque[Delivery]] = {}
+        self._held: set[str] = set()  # queued, or being decided
+        self._settled: set[str] = set()  # since the journal was last read
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asleep: set[asyncio.Task[object]] = set()
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._closing = False
 
@@ -75,17 +83,41 @@ class Intake:
         return new
 
     async def resume(self) -> int:
-        """Decide what was taken and not decided before the last exit; how many there are."""
-        waiting = await self._journal.waiting_deliveries()
-        for delivery in waiting:
-            self._enqueue(delivery)
-        return len(waiting)
+        """Take up what the journal has undecided and nobody holds; how many there are."""
+        self._settled.clear()
+        found, limit = 0, len(self._held) + PAGE
+        while True:
+            waiting = await self._journal.waiting_deliveries(limit)
+            if self._closing:
+                return found
+            for delivery in waiting:
+                if delivery.guid not in self._settled:
+                    found += self._enqueue(delivery)
+            if len(waiting) < limit:
+                return found
+            limit *= 2  # it is always read from the oldest on
+
+    async def keep_up(self) -> None:
+        """What was left waiting, for whatever reason, waits a minute at most."""
+        while True:
+            await self._clock.sleep(EVERY_SECONDS)
+            try:
+                found = await self.resume()
+            except JournalUnavailable as error:
+                log.warning("waiting_not_looked_for", reason=str(error))
+            except Exception:  # an edge: the next look may go well
+                log.exception("waiting_not_looked_for")
+            else:
+                if found:
+                    log.warning("deliveries_were_left_waiting", count=found)
 
     async def drain(self) -> None:
         """Take nothing more; what is being decided is decided, the rest waits in the journal."""
         self._closing = True
         for queue in self._queues.values():
             queue.clear()
+        for task in self._asleep:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=20)
         for task in self._tasks:
@@ -97,61 +129,96 @@ class Intake:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    def _enqueue(self, delivery: Delivery) -> None:
+    def _enqueue(self, delivery: Delivery) -> bool:
+        """False where it is held already."""
+        if delivery.guid in self._held:
+            return False
+        self._held.add(delivery.guid)
         key = _thread_of(delivery)
         queue = self._queues.get(key)
         if queue is not None:
             queue.append(delivery)
-            return
+            return True
         self._queues[key] = deque([delivery])
         task = asyncio.create_task(self._work(key), name=f"decide {key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _work(self, key: _Thread) -> None:
         queue = self._queues[key]
         try:
             while queue:
                 delivery = queue.popleft()
-                async with self._slots:
+                try:
                     await self._decide(delivery)
+                except Exception:  # an edge: it stays in the journal
+                    log.exception("delivery_left_waiting", delivery=delivery.guid)
+                finally:
+                    self._held.discard(delivery.guid)
         finally:
             self._queues.pop(key, None)
 
     async def _decide(self, delivery: Delivery) -> None:
         bound = log.bind(delivery=delivery.guid, github_event=delivery.event)
-        for wait in (*TRIES, None):
+        record: dict[str, object] | None = None
+        tried = 0
+        while True:
             try:
-                record = await self._ask(delivery)
-            except (TryLater, NotYet, RecordUnavailable) as error:
-                if wait is None or _lasts(error):
+                if record is None:
+                    record = await self._outcome(delivery)
+                await self._keep(delivery, record)
+                break
+            except (TryLater, NotYet, RecordUnavailable, JournalUnavailable) as error:
+                late = self._clock.now() - delivery.received_at >= GIVEN_UP
+                if record is None and (_lasts(error) or (late and tried >= len(TRIES))):
                     record = _failure(delivery, str(error))
-                else:
-                    seconds = self._wait_for(error, wait)
-                    bound.warning("delivery_waits", reason=str(error), seconds=seconds)
-                    await self._clock.sleep(seconds)
                     continue
-            except BadPayload as error:
-                record = _failure(delivery, f"not what GitHub sends: {error}")
-            except SetupError as error:
-                bound.error("app_not_set_up", reason=str(error))
-                record = _failure(delivery, str(error))
-            except (GitHubError, StateRefused) as error:
-                record = _failure(delivery, str(error))
-            except Exception:  # noqa: BLE001 - an edge: logged whole, and the decision says so
-                bound.exception("delivery_broke")
-                record = _failure(delivery, "something broke on our side; the log has it")
-            bound.info("decided", outcome=record["outcome"], reason=record["reason"])
-            self._metrics.decision(str(record["outcome"]))
-            thread = _thread_of(delivery)
-            await self._journal.decide_delivery(
-                delivery.guid,
-                json.dumps(record),
-                self._clock.now(),
-                repository=delivery.repository,
-                thread=thread.number or None,
-            )
-            return
+                seconds = self._wait_for(error, TRIES[min(tried, len(TRIES) - 1)])
+                bound.warning("delivery_waits", reason=str(error), seconds=seconds)
+            await self._sleep(seconds)
+            tried += 1
+        self._settled.add(delivery.guid)
+        bound.info("decided", outcome=record["outcome"], reason=record["reason"])
+        self._metrics.decision(str(record["outcome"]))
+
+    async def _outcome(self, delivery: Delivery) -> dict[str, object]:
+        """Raises what may go well later; everything else is a decision."""
+        try:
+            async with self._slots:
+                return await self._ask(delivery)
+        except (TryLater, NotYet, RecordUnavailable, JournalUnavailable):
+            raise
+        except BadPayload as error:
+            return _failure(delivery, f"not what GitHub sends: {error}")
+        except SetupError as error:
+            log.error("app_not_set_up", delivery=delivery.guid, reason=str(error))
+            return _failure(delivery, str(error))
+        except (GitHubError, StateRefused) as error:
+            return _failure(delivery, str(error))
+        except Exception:  # an edge: logged whole, and the decision says so
+            log.exception("delivery_broke", delivery=delivery.guid)
+            return _failure(delivery, "something broke on our side; the log has it")
+
+    async def _keep(self, delivery: Delivery, record: dict[str, object]) -> None:
+        await self._journal.decide_delivery(
+            delivery.guid,
+            json.dumps(record),
+            self._clock.now(),
+            repository=delivery.repository,
+            thread=_thread_of(delivery).number or None,
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._closing:
+            raise asyncio.CancelledError  # as `drain` does to whoever sleeps already
+        task = asyncio.current_task()
+        assert task is not None
+        self._asleep.add(task)
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            self._asleep.discard(task)
 
     async def _ask(self, delivery: Delivery) -> dict[str, object]:
         try:

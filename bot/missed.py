@@ -63,7 +63,7 @@ class Missed:
             posted = Posted(
                 guid=delivery.guid,
                 event=delivery.event,
-                body=json.dumps(event.payload, ensure_ascii=False).encode(),
+                body=json.dumps(event.payload).encode(),
                 received_at=delivery.delivered_at,
             )
             await self._intake.take(posted)
@@ -78,6 +78,8 @@ class Missed:
                 await self.look()
             except (GitHubError, JournalUnavailable, IntakeUnavailable) as error:
                 log.warning("missed_not_looked_for", reason=str(error))
+            except Exception:  # an edge: the next look may go well
+                log.exception("missed_not_looked_for")
             await self._clock.sleep(EVERY_SECONDS)
 
     async def _list(self, since: datetime) -> list[Delivery]:
