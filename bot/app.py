@@ -293,6 +293,7 @@ class Server:
         found = await sweeper.sweep()
         self._in_background(sweeper.run(), "sweeper")
         waiting = await self.intake.resume()
+        self._in_background(self.intake.keep_up(), "intake")
         log.info("taken_up", sessions=found, deliveries=waiting)
 
     async def _tidy(self) -> None:
