@@ -32,21 +32,22 @@ class Threads:
         self._deployment = deployment
 
     async def session_for(self, asked: Asked) -> SessionId:
-        """The thread's session; for a prompt after a cancel, the next generation."""
+        """The thread's session; for a prompt after a cancel, the next generation. What a session
+        has taken before is that session's, whenever it is delivered again."""
         store, repository = self._engine.store, asked.repository.id
         thread = asked.thread.number
         opened_it = await store.session_of_pull(repository, thread)
-        if opened_it is not None:
-            session = opened_it
-            state = await self._engine.get(session)
-            if not state.ended or isinstance(asked.ask, Word):
+        newest = max(1, await store.generation(repository, thread))
+        sessions = [session_id(repository, thread, generation=n) for n in range(newest, 0, -1)]
+        for session in sessions if opened_it is None else (opened_it, *sessions):
+            if asked.key in (await self._engine.get(session)).asked:
                 return session
-        generation = max(1, await store.generation(repository, thread))
-        session = session_id(repository, thread, generation=generation)
-        state = await self._engine.get(session)
-        if state.ended and not isinstance(asked.ask, Word) and asked.key not in state.asked:
-            session = session_id(repository, thread, generation=generation + 1)
-        return session
+        for_new = not isinstance(asked.ask, Word)
+        if opened_it is not None and not (for_new and (await self._engine.get(opened_it)).ended):
+            return opened_it
+        if for_new and (await self._engine.get(sessions[0])).ended:
+            return session_id(repository, thread, generation=newest + 1)
+        return sessions[0]
 
     async def approved(self, repository: RepositoryId, thread: int) -> str:
         """The commit of a fork that the thread's session may run; empty where none was named."""

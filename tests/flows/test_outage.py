@@ -54,5 +54,30 @@ async def test_a_deleted_disk_decides_afresh_and_repeats_nothing(world: World) -
     assert [turn.said for turn in state.turns] == ["only once", "and then this"]
 
 
+async def test_a_deleted_disk_leaves_what_followed_a_cancel_alone(world: World) -> None:
+    number = await world.issue()
+    for generation, text in ((1, "the first"), (2, "the second")):
+        await world.say(f"@openinspect say: {text}", on=number)
+        await world.until(lambda n=generation: len(answers(world, number)) == n)  # type: ignore[misc]
+        if generation == 1:
+            await world.say("/openinspect cancel", on=number)
+            await world.at_rest(number)
+    before = [await world.at_rest(number, generation) for generation in (1, 2)]
+    assert [state.ended for state in before] == [True, False]
+    assert world.server is not None
+    await world.server.intake.idle()
+    await world.stop()
+    for name in ("journal.sqlite3", "journal.sqlite3-wal", "journal.sqlite3-shm"):
+        (world.root / "server" / name).unlink(missing_ok=True)
+
+    await world.start()
+    await world.say("@openinspect say: the third", on=number)
+    await world.until(lambda: len(answers(world, number)) == 3)
+    first, second = [await world.at_rest(number, generation) for generation in (1, 2)]
+    assert (first.asked.keys(), len(first.turns)) == (before[0].asked.keys(), 1)
+    assert [turn.said for turn in second.turns] == ["the second", "the third"]
+    assert not second.ended
+
+
 def test_the_overlap_covers_clocks_that_differ() -> None:
     assert OVERLAP.total_seconds() >= 300
