@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orchestrator.courier import AllowedBranches
 from orchestrator.session import Session
 from orchestrator.session.values import Home
@@ -20,13 +22,26 @@ def left_at(s: Session) -> tuple[str, ...]:
     return (s.branch,) if work is None else tuple(dict.fromkeys((work.branch, s.branch)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NeitherBase(AllowedBranches):
+    """Not the branch that work starts from either, where the configuration names one."""
+
+    base_branch: str
+
+    def allows(self, name: str) -> bool:
+        return name.lower() != self.base_branch.lower() and AllowedBranches.allows(self, name)
+
+
 def allowed_branches(s: Session) -> AllowedBranches:
-    """A session's own branches below the prefix, and the head of the pull request it lives on."""
+    """A session's own branches below the prefix, and the head of the pull request it lives on;
+    neither the repository's default branch nor the configured base, even as that head."""
     assert s.opened is not None
+    plan = s.opened.plan
     on_pull = s.opened.home is Home.PULL_REQUEST
-    return AllowedBranches(
-        default_branch=s.opened.plan.base_branch,
-        prefix=s.opened.plan.branch_prefix,
+    return _NeitherBase(
+        default_branch=plan.default_branch or plan.base_branch,
+        base_branch=plan.base_branch,
+        prefix=plan.branch_prefix,
         pull_head=s.opened.branch if on_pull else None,
     )
 

@@ -143,6 +143,7 @@ def plan_from(
         model=config.agent.model or model,
         effort=config.agent.effort or effort,
         base_branch=config.base_branch or default_branch,
+        default_branch=default_branch,
         branch_prefix=config.branch_prefix,
         pull_request=config.pull_request,
         instructions=config.agent.instructions,

@@ -242,6 +242,9 @@ class Plan:
     model: str | None = None
     effort: str | None = None
     base_branch: str = ""
+    """Where new work starts."""
+    default_branch: str = ""
+    """The repository's own when the session opened; empty in what was stored before."""
     branch_prefix: str = "openinspect/"
     pull_request: str = "draft"
     """`draft`, `ready` or `none`."""

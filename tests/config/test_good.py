@@ -82,6 +82,8 @@ def test_the_plan_of_a_session() -> None:
     config = good("agent: {model: a/b}\nlimits: {turn_usd: 3.3, session_usd: 2}\n")
     plan = plan_from(config, default_branch="trunk", model="x/y", effort="low")
     assert (plan.model, plan.effort, plan.base_branch) == ("a/b", "low", "trunk")
+    based = plan_from(good("base_branch: develop\n"), default_branch="trunk")
+    assert (based.base_branch, based.default_branch) == ("develop", "trunk")
     # A turn cannot cost more than its session.
     assert plan.limits.turn_microdollars == plan.limits.session_microdollars == 2_000_000
     assert plan_from(DEFAULTS, default_branch="main", model="x/y").model == "x/y"

@@ -26,6 +26,7 @@ TEXTS = {
     "name": "The Octocat",
     "branch": "openinspect/41-flaky-retry",
     "base_branch": "main",
+    "default_branch": "main",
     "branch_prefix": "openinspect/",
     "head": "3f2a91c0" * 5,
     "base": "2a3b4c5d" * 5,
