@@ -13,6 +13,10 @@ from .values import Home, Outcome, Phase
 MAX_LAUNCHES_PER_TURN = 2
 
 
+def prompt_key(turn: int, launch: int) -> str:
+    return f"turn/{turn}/prompt/{launch}"
+
+
 def advance(s: Session, at: datetime) -> list[Event]:
     """The next consequence that nobody has to ask for, or nothing."""
     turn = s.turn
@@ -22,6 +26,11 @@ def advance(s: Session, at: datetime) -> list[Event]:
         return []
     if turn.phase is Phase.STARTING and turn.launches >= MAX_LAUNCHES_PER_TURN:
         return [_ended(turn, at, Outcome.FAILED, f"No sandbox could be started: {s.lost}")]
+    if turn.phase is Phase.STARTING and s.sandbox is not None:
+        handing = s.attempts.get(prompt_key(turn.number, s.sandbox.launch))
+        if handing is not None and handing.settled and not handing.done:
+            reason = f"The agent could not be given the prompt: {handing.failed}"
+            return [_ended(turn, at, Outcome.FAILED, reason)]
     if turn.phase is Phase.STOPPING and turn.handed_at is None:
         return [_ended(turn, at, *outcome_of(s, turn))]
     if turn.phase is Phase.FINISHING and _finished(s, turn):

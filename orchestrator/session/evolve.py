@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from .effects import launch_key, push_key, release_key
+from .effects import STATUS_KEY, launch_key, push_key, release_key
 from .events import (
     AgentFinished,
     BudgetRaised,
@@ -220,7 +220,18 @@ def _start_turn(s: Session, event: TurnStarted) -> Session:
     turn = Turn(number=event.turn, prompt=prompt, started_at=event.at)
     rest = tuple(p for p in s.waiting if p.key != event.prompt)
     earlier = (*s.turns[:-1], *(replace(t, steps=()) for t in s.turns[-1:]))
-    return replace(s, waiting=rest, turns=(*earlier, turn), last_activity=event.at)
+    started = replace(s, waiting=rest, turns=(*earlier, turn), last_activity=event.at)
+    return _status_owed_again(started)
+
+
+def _status_owed_again(s: Session) -> Session:
+    """Given up in an earlier turn is not given up for ever. The attempt stays: a try that seemed
+    to fail may have got through, so the next one looks first."""
+    attempt = s.attempts.get(STATUS_KEY)
+    if attempt is None or attempt.done or not attempt.settled:
+        return s
+    again = replace(attempt, tries=0, failed="")
+    return replace(s, attempts={**s.attempts, STATUS_KEY: again})
 
 
 def _sandbox_ready(s: Session, event: SandboxReady) -> Session:

@@ -28,7 +28,7 @@ from .effects import (
     push_key,
     release_key,
 )
-from .ending import MAX_LAUNCHES_PER_TURN, owes_pull_request
+from .ending import MAX_LAUNCHES_PER_TURN, owes_pull_request, prompt_key
 from .state import Asked, Session, Turn
 from .values import Home, Limits, Outcome, Phase, SourceKind
 
@@ -105,7 +105,7 @@ def _running(s: Session, turn: Turn) -> Iterator[Effect]:
                 yield LaunchSandbox(key=launch_key(launch), launch=launch, snapshot=s.snapshot)
         case Phase.STARTING if sandbox is not None and sandbox.ready_at is not None:
             yield HandPrompt(
-                key=f"turn/{turn.number}/prompt/{sandbox.launch}",
+                key=prompt_key(turn.number, sandbox.launch),
                 turn=turn.number,
                 launch=sandbox.launch,
             )

@@ -16,6 +16,8 @@ from orchestrator.session.commands import (
     Tick,
 )
 from orchestrator.session.effects import (
+    STATUS_KEY,
+    HandPrompt,
     LaunchSandbox,
     ReleaseSandbox,
     TakeWork,
@@ -230,3 +232,71 @@ def test_a_turn_stopped_while_its_sandbox_boots_leaves_the_sandbox_for_the_next(
     assert story.session.turn.number == 2
     assert story.session.turn.phase is Phase.STARTING
     assert story.session.sandbox is not None
+
+
+def test_a_prompt_that_cannot_be_handed_over_ends_the_turn_at_once_and_the_queue_goes_on(
+    story: Story,
+) -> None:
+    story.add(1)
+    story.add(2)
+    give_up(story, run_until(story, HandPrompt).key, "GitHub answered 404")
+    first, second = story.session.turns
+    assert first.outcome is Outcome.FAILED
+    assert first.reason == "The agent could not be given the prompt: GitHub answered 404"
+    assert first.ended_at == story.now
+    assert (second.number, second.phase) == (2, Phase.STARTING)
+    to_running(story)
+    assert story.session.launches == 1, "the sandbox serves the next turn"
+
+
+def test_a_prompt_whose_sandbox_was_lost_meanwhile_is_handed_to_the_next_one(story: Story) -> None:
+    story.add(1)
+    hand = run_until(story, HandPrompt)
+    story.tell(Intend(at=story.now, key=hand.key))
+    story.tell(NoteLost(at=story.now, launch=1, reason="killed"))
+    story.tell(Fail(at=story.now, key=hand.key, reason="no sandbox", retry_at=None))
+    to_running(story)
+    assert story.session.launches == 2
+
+
+def test_a_handing_that_will_be_tried_again_ends_nothing(story: Story) -> None:
+    story.add(1)
+    hand = run_until(story, HandPrompt)
+    at = story.now + timedelta(seconds=2)
+    story.tell(Intend(at=story.now, key=hand.key))
+    story.tell(Fail(at=story.now, key=hand.key, reason="busy", retry_at=at))
+    assert story.session.turn is not None
+    story.later(2)
+    to_running(story)
+
+
+def test_a_status_comment_given_up_is_owed_again_with_the_next_turn_and_looked_for_first(
+    story: Story,
+) -> None:
+    story.add(1)
+    give_up(story, STATUS_KEY)
+    to_running(story)
+    assert story.session.ref(STATUS_KEY) is None
+    finish(story)
+    story.settle()
+    assert STATUS_KEY not in story.owed_keys()
+    story.add(2)
+    assert STATUS_KEY in story.owed_keys()
+    assert STATUS_KEY in story.session.attempts, "an earlier try may have got through"
+    story.tell(Intend(at=story.now, key=STATUS_KEY))
+    assert story.session.attempts[STATUS_KEY].tries == 1
+    story.settle()
+    assert story.session.ref(STATUS_KEY) == f"ref:{STATUS_KEY}"
+
+
+def test_a_status_comment_that_waits_for_its_next_try_goes_on_waiting(story: Story) -> None:
+    story.add(1)
+    at = story.now + timedelta(hours=1)
+    story.tell(Intend(at=story.now, key=STATUS_KEY))
+    story.tell(Fail(at=story.now, key=STATUS_KEY, reason="busy", retry_at=at))
+    to_running(story)
+    finish(story)
+    story.settle()
+    story.add(2)
+    assert story.session.attempts[STATUS_KEY].retry_at == at
+    assert STATUS_KEY not in story.owed_keys()
