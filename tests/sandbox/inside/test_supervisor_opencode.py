@@ -20,10 +20,9 @@ pytestmark = pytest.mark.agent
 def opencode() -> Path:
     """The pinned binary: `OPENINSPECT_TOOLS` names the directory that `make setup` fills."""
     tools = Path(os.environ.get("OPENINSPECT_TOOLS", Path(__file__).parents[3] / ".tools"))
-    found = sorted(tools.glob("node_modules/opencode-linux-x64*/bin/opencode"))
-    if not found:
-        pytest.skip("OpenCode is not installed; `make setup` does")
-    return found[0]
+    found = tools / "bin" / "opencode"
+    assert found.exists(), "OpenCode is not installed; `make setup` does"
+    return found.resolve()
 
 
 def environment(gateway: str) -> dict[str, str]:
