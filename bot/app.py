@@ -289,6 +289,7 @@ class Server:
             clock=self._parts.clock,
             repositories=self.journal.repositories,
             tidy=self._tidy,
+            known_open=self.journal.open_sessions,
         )
         found = await sweeper.sweep()
         self._in_background(sweeper.run(), "sweeper")

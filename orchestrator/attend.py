@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import structlog
 
@@ -14,7 +15,8 @@ from orchestrator.digest import Heard, digest
 from orchestrator.engine import Engine
 from orchestrator.ports import Clock
 from orchestrator.session import Session, SessionId
-from orchestrator.session.commands import NoteLost, Receive
+from orchestrator.session.commands import Command, NoteLost, Receive
+from orchestrator.stores.groupwriter import JournalUnavailable
 from sandbox.commands import Boot
 from sandbox.provider import Link, Provider, SandboxError, SandboxGone, StreamHandler
 from sandbox.reports import Numbered
@@ -23,6 +25,10 @@ from sandbox.spec import SandboxId
 log = structlog.get_logger()
 
 REATTACH_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0)
+HELD_SECONDS = 30.0
+"""A wire that held so long was a good one: the next loss is the first of its kind."""
+JOURNAL_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Waits while the journal cannot be written; that says nothing against the sandbox."""
 MOST_AT_ONCE = 500
 """Reports that are written down as one event."""
 
@@ -63,6 +69,7 @@ class Attendant:
         self._clean = clean
         self._link: Link | None = None
         self._attached = asyncio.Event()
+        self._tries = 0
         self.task = asyncio.create_task(self._run(), name=f"attend {sandbox}")
 
     async def link(self) -> Link:
@@ -85,33 +92,37 @@ class Attendant:
             await self._link.close()
 
     async def _run(self) -> None:
-        tries = 0
         while True:
             try:
                 await self._listen()
-                tries = 0
+            except JournalUnavailable as error:
+                self._let_go()
+                log.warning("attendant_waits", session=self._session, reason=str(error))
+                await self._clock.sleep(JOURNAL_SECONDS[-1])
+                continue
             except SandboxGone as gone:
                 self._let_go()
                 if not await self._still_there():
                     await self._lost("it is not running any more. What was not pushed is gone")
                     return
-                if tries >= len(REATTACH_SECONDS):
+                if self._tries >= len(REATTACH_SECONDS):
                     await self._lost(f"nobody answers in it: {gone}")
                     return
             except SandboxError as error:
                 self._let_go()
-                if tries >= len(REATTACH_SECONDS):
+                if self._tries >= len(REATTACH_SECONDS):
                     await self._lost(str(error))
                     return
             except Exception:  # an edge: logged whole, tried again, then said
                 log.exception("attendant_broke", session=self._session, sandbox=self._sandbox)
                 self._let_go()
-                if tries >= len(REATTACH_SECONDS):
+                if self._tries >= len(REATTACH_SECONDS):
                     await self._lost("something broke on our side; the log has it")
                     return
+            tries = self._tries
             log.info("reattach", session=self._session, sandbox=self._sandbox, tries=tries)
             await self._clock.sleep(REATTACH_SECONDS[min(tries, len(REATTACH_SECONDS) - 1)])
-            tries += 1
+            self._tries += 1
 
     async def _listen(self) -> None:
         state = await self._engine.get(self._session)
@@ -128,7 +139,12 @@ class Attendant:
             if link.hello.phase == "waiting":
                 await self._boot(link, state)
             self._attached.set()
-            await self._pump(link)
+            since = self._clock.now()
+            try:
+                await self._pump(link)
+            finally:
+                if (self._clock.now() - since).total_seconds() >= HELD_SECONDS:
+                    self._tries = 0
         finally:
             await link.close()
 
@@ -154,6 +170,7 @@ class Attendant:
                 if run:
                     await self._write_down(run)
                     await link.acknowledge(run[-1].seq)
+                    self._tries = 0
                 if isinstance(first, BaseException):
                     raise first
         finally:
@@ -161,28 +178,37 @@ class Attendant:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _write_down(self, run: list[Numbered]) -> None:
-        state = await self._engine.get(self._session)
-        turn = state.turn
-        heard = (
-            Heard(turn=None)
-            if turn is None
-            else Heard(turn=turn.number, message=turn.said_message, said=turn.said)
-        )
-        command: Receive = digest(self.launch, run, heard, self._clock.now(), self._clean)
-        await self._engine.tell(self._session, command)
+        def heard_in(state: Session) -> Receive:
+            turn = state.turn
+            heard = (
+                Heard(turn=None)
+                if turn is None
+                else Heard(turn=turn.number, message=turn.said_message, said=turn.said)
+            )
+            return digest(self.launch, run, heard, self._clock.now(), self._clean)
+
+        await self._tell(heard_in)
+
+    async def _tell(self, command: Callable[[Session], Command]) -> None:
+        """Returns once it is written down, however long the journal takes nothing."""
+        for wait in chain(JOURNAL_SECONDS, repeat(JOURNAL_SECONDS[-1])):
+            try:
+                state = await self._engine.get(self._session)
+                await self._engine.tell(self._session, command(state))
+            except JournalUnavailable as error:
+                log.warning("attendant_waits", session=self._session, reason=str(error))
+                await self._clock.sleep(wait)
+            else:
+                return
 
     async def _still_there(self) -> bool:
         live = await self._provider.list({"session": self._session})
         return any(info.id == self._sandbox for info in live)
 
     async def _lost(self, reason: str) -> None:
-        await self._engine.tell(
-            self._session,
-            NoteLost(
-                at=self._clock.now(),
-                launch=self.launch,
-                reason=f"The sandbox was lost: {self._clean(reason)[:500]}",
-            ),
+        said = f"The sandbox was lost: {self._clean(reason)[:500]}"
+        await self._tell(
+            lambda state: NoteLost(at=self._clock.now(), launch=self.launch, reason=said)
         )
 
     def _let_go(self) -> None:

@@ -7,7 +7,7 @@ what a crash left undone is done, because it is still owed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 BACKOFF_SECONDS = (2.0, 10.0, 60.0, 120.0, 300.0, 300.0, 300.0)
 """Waits between tries of one effect; when they are used up it is given up and said."""
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds a keeper waits where even what came of an effect could not be written down."""
 
 
 class EffectDeferred(Exception):
@@ -93,12 +95,14 @@ class Settler:
         self.keep(session.id)
 
     def _gone(self, session: SessionId, task: asyncio.Task[None]) -> None:
-        self._keepers.pop(session, None)
+        keeper = self._keepers.pop(session, None)
         if task.cancelled():
             return
         error = task.exception()
         if error is not None:
             log.error("keeper_failed", session=session, exc_info=error)
+        if keeper is not None and keeper.wake.is_set():
+            self.keep(session)  # it changed after the keeper had looked for the last time
 
 
 class _Keeper:
@@ -110,23 +114,27 @@ class _Keeper:
         self._performer = performer
         self._clock = clock
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._broke = False
+        self._pauses = 0
         self.wake = asyncio.Event()
         self.task = asyncio.create_task(self._run(), name=f"keep {session}")
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         self.wake.set()
 
     async def _run(self) -> None:
         try:
             while True:
+                if self._broke:
+                    await self._pause()
                 self.wake.clear()
                 state = await self._engine.get(self._session)
-                if not self._stopping:
+                if not self._stopping.is_set():
                     self._performer.attend(state)
                     self._start(state)
-                if not self._under_way and (self._stopping or not is_open(state)):
+                if not self._under_way and (self._stopping.is_set() or not is_open(state)):
                     break
                 await self._wait(state)
         finally:
@@ -145,24 +153,38 @@ class _Keeper:
     def _done(self, key: str, task: asyncio.Task[None]) -> None:
         self._under_way.pop(key, None)
         self.wake.set()
-        if not task.cancelled() and task.exception() is not None:
-            log.error("effect_broke", session=self._session, effect=key, exc_info=task.exception())
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._pauses = 0
+        else:
+            self._broke = True
+            log.error("effect_broke", session=self._session, effect=key, exc_info=error)
+
+    async def _pause(self) -> None:
+        """Longer every time in a row; cut short only by `stop`."""
+        seconds = PAUSES[min(self._pauses, len(PAUSES) - 1)]
+        self._pauses += 1
+        await _first(self._clock.sleep(seconds), self._stopping.wait())
+        self._broke = False
 
     async def _wait(self, state: Session) -> None:
-        when = None if self._stopping else due(state)
-        timer = None
-        if when is not None:
-            seconds = max(0.0, (when - self._clock.now()).total_seconds())
-            timer = asyncio.create_task(self._clock.sleep(seconds))
-        waker = asyncio.create_task(self.wake.wait())
-        waits = [task for task in (timer, waker) if task is not None]
-        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in waits:
-            if task not in done:
-                task.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-        if timer is not None and timer in done:
-            await self._engine.tell(self._session, Tick(at=self._clock.now()))
+        when = None if self._stopping.is_set() else due(state)
+        if when is None:
+            await self.wake.wait()
+            return
+        seconds = max(0.0, (when - self._clock.now()).total_seconds())
+        if not await _first(self._clock.sleep(seconds), self.wake.wait()):
+            return
+        try:
+            told = await self._engine.tell(self._session, Tick(at=self._clock.now()))
+        except Exception:  # an edge: logged whole, tried again after a pause
+            log.exception("tick_broke", session=self._session)
+            self._broke = True
+        else:
+            if told.events:
+                self._pauses = 0
 
     async def _do(self, state: Session, effect: Effect) -> None:
         before = state.attempts.get(effect.key)
@@ -199,6 +221,20 @@ class _Keeper:
         await self._engine.tell(
             self._session, Fail(at=now, key=effect.key, reason=reason, retry_at=retry_at)
         )
+
+
+async def _first(
+    one: Coroutine[object, object, object], other: Coroutine[object, object, object]
+) -> bool:
+    """Wait until one of them ends, and end the other; whether `one` had ended."""
+    tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return tasks[0] in done
 
 
 def _backoff(tries: int, at_least: float) -> float | None:

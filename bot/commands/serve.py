@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from bot import settings as deployment
 from bot.settings import Settings, SettingsError
@@ -37,7 +39,6 @@ async def _serve_until_told(settings: Settings) -> int:
     from bot.app import Server
     from bot.deployment import secrets_of
     from bot.logging import set_up
-    from orchestrator.github.errors import GitHubError
     from orchestrator.outgoing import Outgoing
 
     outgoing = Outgoing(secrets_of(settings))
@@ -46,15 +47,44 @@ async def _serve_until_told(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings, outgoing)
+    return await until_told(Server(settings, outgoing), stop, outgoing.clean)
+
+
+class Startable(Protocol):
+    async def start(self) -> None:
+        """Lets go of everything where it raises or is cancelled."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+async def until_told(server: Startable, stop: asyncio.Event, clean: Callable[[str], str]) -> int:
+    """Run it until `stop` is set, which also ends a start that is under way."""
+    from orchestrator.github.errors import GitHubError
+    from orchestrator.stores.groupwriter import JournalUnavailable
+    from orchestrator.stores.schema import JournalInUse, JournalRefused
+
+    told = asyncio.create_task(stop.wait())
+    start = asyncio.create_task(server.start())
     try:
-        await server.start()
+        await asyncio.wait({told, start}, return_when=asyncio.FIRST_COMPLETED)
+        if not start.done():
+            start.cancel()
+            await asyncio.wait({start})
+        if start.cancelled():
+            return DONE
+        await start
+        await told
     except (GitHubError, OSError) as error:
-        print(outgoing.clean(str(error)), file=sys.stderr)
+        print(clean(str(error)), file=sys.stderr)
         return FAILED
-    try:
-        await stop.wait()
+    except (JournalInUse, JournalRefused, JournalUnavailable) as error:
+        print(clean(f"The journal cannot be used: {error}."), file=sys.stderr)
+        return FAILED
     finally:
+        told.cancel()
+        start.cancel()
+        await asyncio.wait({start})
         await server.close()
     return DONE
 

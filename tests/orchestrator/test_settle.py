@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 from support.clock import StillClock, until
 
 from orchestrator.engine import Engine
@@ -45,7 +46,8 @@ from orchestrator.session.values import (
     UserId,
     session_id,
 )
-from orchestrator.settle import BACKOFF_SECONDS, EffectDeferred, EffectImpossible, Settler
+from orchestrator.settle import BACKOFF_SECONDS, PAUSES, EffectDeferred, EffectImpossible, Settler
+from orchestrator.stores.groupwriter import JournalUnavailable
 from orchestrator.stores.memory import MemoryStore
 
 ID = session_id(RepositoryId(7), 41)
@@ -62,12 +64,14 @@ class World:
         self.again: list[str] = []
         self.failing: dict[str, Exception] = {}
         self.hold: asyncio.Event | None = None
+        self.hold_dismissal: asyncio.Event | None = None
 
     def attend(self, session: Session) -> None:
         return None
 
     async def dismiss(self, session: SessionId) -> None:
-        return None
+        if self.hold_dismissal is not None:
+            await self.hold_dismissal.wait()
 
     async def perform(self, session: Session, effect: Effect, *, again: bool) -> str:
         if again:
@@ -275,3 +279,101 @@ async def test_a_conflict_is_decided_again_on_what_is_there_now() -> None:
         assert (await world.state()).version > 0
     finally:
         await world.settler.close()
+
+
+class FullDisk(MemoryStore):
+    """Takes nothing while it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = False
+        self.refused = 0
+
+    async def append(self, session: SessionId, expected: int, events: Sequence[Event]) -> int:
+        if self.full:
+            self.refused += 1
+            raise JournalUnavailable("disk full")
+        return await super().append(session, expected, events)
+
+
+@pytest.fixture
+async def full() -> AsyncIterator[tuple[World, FullDisk]]:
+    store = FullDisk()
+    made = World(store, StillClock())
+    with capture_logs():  # tracebacks take longer to print than the rest takes to run
+        yield made, store
+        store.full = False
+        await made.settler.close()
+
+
+async def turns_of_the_loop(number: int = 300) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_a_journal_that_takes_nothing_is_asked_ever_more_seldom(
+    full: tuple[World, FullDisk],
+) -> None:
+    world, store = full
+    await world.ask(1)
+    store.full = True
+    await turns_of_the_loop()
+    at_once = store.refused
+    assert 0 < at_once <= 4
+    for pause in (*PAUSES, PAUSES[-1]):
+        before = store.refused
+        world.clock.advance(pause - 0.5)
+        await turns_of_the_loop()
+        assert store.refused == before
+        world.clock.advance(0.5)
+        await turns_of_the_loop()
+        assert before < store.refused <= before + at_once
+    store.full = False
+    world.clock.advance(PAUSES[-1])
+    state = await rest(world)
+    assert state.turns[0].outcome is Outcome.SUCCEEDED
+
+
+async def test_a_time_that_cannot_be_written_down_does_not_end_the_keeper(
+    full: tuple[World, FullDisk],
+) -> None:
+    world, store = full
+    await world.ask(1)
+    await rest(world)
+    await until(lambda: world.clock.sleepers)
+    store.full = True
+    world.clock.advance(600)
+    await turns_of_the_loop()
+    assert store.refused == 1
+    assert world.settler.kept() == (ID,)
+    store.full = False
+    world.clock.advance(PAUSES[0])
+    await until(lambda: world.done["launch/1/release"])
+
+
+async def test_closing_does_not_wait_for_the_journal(full: tuple[World, FullDisk]) -> None:
+    world, store = full
+    await world.ask(1)
+    store.full = True
+    await turns_of_the_loop()
+    async with asyncio.timeout(5):
+        await world.settler.close()
+
+
+async def test_what_is_asked_while_the_keeper_lets_go_is_done(world: World) -> None:
+    await world.ask(1)
+    await rest(world)
+    await until(lambda: world.clock.sleepers)
+    world.hold_dismissal = asyncio.Event()
+    world.clock.advance(600)
+    async with asyncio.timeout(5):
+        while (await world.state()).sandbox is not None:
+            await asyncio.sleep(0.001)
+    await turns_of_the_loop()
+    await world.ask(2)
+    await turns_of_the_loop()
+    assert "launch/2" not in world.done
+    world.hold_dismissal.set()
+    async with asyncio.timeout(5):
+        while (await world.state()).turns[1].outcome is None:
+            await asyncio.sleep(0.001)
