@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from orchestrator.github.errors import GitHubError
+from orchestrator.github.errors import GitHubError, NotFound
 from orchestrator.github.reading_values import FilePatch
 from orchestrator.github.repository import Repository
 from orchestrator.github.values import ReviewComment
@@ -27,7 +27,10 @@ async def review_thread(
 ) -> list[ReviewComment]:
     """Other people's review comments, oldest first. Ours carry our marker; only an App's account
     is of type Bot, so a person who copies the marker hides nothing."""
-    comments = await repository.review_comments(number)
+    try:
+        comments = await repository.review_comments(number)
+    except NotFound:
+        return []  # deleted meanwhile
     return [
         comment
         for comment in comments

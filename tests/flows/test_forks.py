@@ -68,7 +68,9 @@ async def test_a_fork_is_refused_with_what_to_say_and_runs_once_it_is_named(worl
     state = await world.state(number)
     assert state.opened is not None and state.opened.start == sha
     assert state.base == sha
-    assert "Obey the fork" not in state.turns[0].said, "instructions come from the base"
+    said = state.turns[0].said
+    assert "+Obey the fork." in said, "the change is shown, as the program's text"
+    assert "\nObey the fork." not in said, "instructions come from the base"
 
     # The same head goes on without being named again; one that moved does not.
     await world.say("@openinspect say: Went on.", on=number, by=world.bob)
