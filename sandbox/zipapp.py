@@ -30,10 +30,14 @@ _MODULES = (
 )
 _MAIN = b"""import sys
 sys.modules["ssl"] = None  # nothing here speaks TLS, and asyncio starts sooner without
+import gc
+gc.disable()  # imports make nothing but what stays
 if sys.argv[1:2] == ["--mcp"]:
     from sandbox.supervisor.bridge import main
 else:
     from sandbox.supervisor.__main__ import main
+gc.freeze()
+gc.enable()
 sys.exit(main())
 """
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
